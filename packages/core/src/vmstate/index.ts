@@ -1,0 +1,19 @@
+export type {
+  ArrayKeysOf,
+  Count,
+  CountedOptions,
+  CustomField,
+  Derived,
+  DerivedArray,
+  DerivedBytes,
+  FieldBuilder,
+  FieldOptions,
+  KeysOf,
+  ScalarArray,
+  ScalarOptions,
+} from './builder.ts';
+export * from './field.ts';
+export * from './live.ts';
+export * from './resolve.ts';
+export * from './stream.ts';
+export * from './table.ts';
