@@ -87,8 +87,19 @@ export interface CustomField<D> {
 /** Number of elements: a constant, the key of an earlier field, or a function of the device. */
 export type Count<D> = number | KeysOf<D, number> | ((dev: D) => number);
 
-/** Makes a scalar field of one type. */
-export type ScalarFieldMaker<D, V> = (field: KeysOf<D, V> | Derived<D, V>, options?: ScalarOptions<D>) => VmField;
+/** A virtual clock timer as a device holds it. */
+export interface NumberTimer {
+  readonly expiryNs: number;
+  arm(expiryNs: number): void;
+  cancel(): void;
+}
+
+/** A timer on a clock whose times need 64 bits. */
+export interface BigintTimer {
+  readonly expiryNs: bigint;
+  arm(expiryNs: bigint): void;
+  cancel(): void;
+}
 
 /** Makes the fields of a table over devices of type `D`. */
 export interface FieldBuilder<D> {
@@ -101,8 +112,18 @@ export interface FieldBuilder<D> {
   i32(field: KeysOf<D, number> | Derived<D, number>, options?: ScalarOptions<D>): VmField;
   u64(field: KeysOf<D, bigint> | Derived<D, bigint>, options?: ScalarOptions<D>): VmField;
   i64(field: KeysOf<D, bigint> | Derived<D, bigint>, options?: ScalarOptions<D>): VmField;
-  /** A timer's deadline: i64 ns of the clock the timer runs on, -1n when it is not armed. */
-  timer(field: KeysOf<D, bigint> | Derived<D, bigint>, options?: ScalarOptions<D>): VmField;
+  /**
+   * A timer: i64 ns of the clock it runs on, -1 when it is not armed. At load the
+   * timer is armed or cancelled. A plain bigint property holds the deadline itself.
+   */
+  timer(
+    field: KeysOf<D, NumberTimer | BigintTimer> | KeysOf<D, bigint> | Derived<D, bigint>,
+    options?: ScalarOptions<D>,
+  ): VmField;
+  /** i64 on the wire, held as a number: times in ns, exact up to 2^53. */
+  ns(field: KeysOf<D, number> | Derived<D, number>, options?: ScalarOptions<D>): VmField;
+  /** u64 on the wire, held as a number: sizes and physical addresses, exact up to 2^53. */
+  size(field: KeysOf<D, number> | Derived<D, number>, options?: ScalarOptions<D>): VmField;
   /** `count` elements one behind the other, with no count on the wire. */
   array<T extends VmScalarType>(
     type: T,
@@ -199,6 +220,60 @@ function scalar(type: VmScalarType) {
   };
 }
 
+/** A 64-bit wire value held as a number. */
+function wide(type: 'i64' | 'u64') {
+  const make = scalar(type);
+  return (field: string | Derived<object, number>, options?: ScalarOptions<object>): VmField => {
+    const source = typeof field === 'string' ? propertyOf(field) : field;
+    return make(
+      {
+        name: source.name,
+        get: (dev) => BigInt(source.get(dev)),
+        set: (dev, value) => source.set(dev, exact(value as bigint)),
+      },
+      options,
+    );
+  };
+}
+
+function propertyOf(key: string): Derived<object, number> {
+  return {
+    name: wireName(key),
+    get: (dev) => (dev as Dev)[key] as number,
+    set: (dev, value) => {
+      (dev as Record<string, number>)[key] = value;
+    },
+  };
+}
+
+function exact(value: bigint): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is beyond 2^53`);
+  return number;
+}
+
+function timer(field: string | Derived<object, Scalar>, options?: ScalarOptions<object>): VmField {
+  if (typeof field !== 'string') return scalar('timer')(field, options);
+  return scalar('timer')(
+    {
+      name: wireName(field),
+      get(dev) {
+        const held = (dev as Dev)[field] as bigint | NumberTimer | BigintTimer;
+        return typeof held === 'bigint' ? held : BigInt(held.expiryNs);
+      },
+      set(dev, value) {
+        const held = (dev as Dev)[field] as bigint | NumberTimer | BigintTimer;
+        if (typeof held === 'bigint') (dev as Record<string, Scalar>)[field] = value;
+        else if (value === -1n) held.cancel();
+        // The two kinds differ only in the type of their times.
+        else if (typeof held.expiryNs === 'bigint') (held as BigintTimer).arm(value as bigint);
+        else (held as NumberTimer).arm(exact(value as bigint));
+      },
+    },
+    options,
+  );
+}
+
 function array(
   type: VmScalarType,
   field: string | DerivedArray<object, Scalar>,
@@ -262,7 +337,9 @@ const builder = {
   i32: scalar('i32'),
   u64: scalar('u64'),
   i64: scalar('i64'),
-  timer: scalar('timer'),
+  timer,
+  ns: wide('i64'),
+  size: wide('u64'),
   array,
   buffer,
   struct: (key: string, table: VmStateTable<object>, options?: FieldOptions<object>): VmField => ({

@@ -1,5 +1,6 @@
 export type {
   ArrayKeysOf,
+  BigintTimer,
   Count,
   CountedOptions,
   CustomField,
@@ -9,6 +10,7 @@ export type {
   FieldBuilder,
   FieldOptions,
   KeysOf,
+  NumberTimer,
   ScalarArray,
   ScalarOptions,
 } from './builder.ts';

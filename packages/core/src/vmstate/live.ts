@@ -35,11 +35,11 @@ export interface LoadContext {
 }
 
 /**
- * Live phases of a device of type `D`. Saving hooks up to
- * {@link LiveSection.saveComplete} run while the guest runs; they must leave the
+ * Live phases (QEMU's SaveVMHandlers) of a device of type `D`. Saving hooks up to
+ * {@link LiveHandlers.saveComplete} run while the guest runs; they must leave the
  * device unchanged for the guest, since the migration may still fail.
  */
-export interface LiveSection<D> {
+export interface LiveHandlers<D> {
   /** Version written in the section header, and the newest accepted. */
   readonly version: number;
   /** Refuses a migration by throwing, before anything has been sent. */

@@ -84,6 +84,13 @@ export interface Unmigratable {
  */
 export type VmState<D> = VmStateTable<D> | 'stateless' | Unmigratable;
 
+/**
+ * A declaration with its device type erased, as lists of sections hold it.
+ * Tables of every device are assignable to it.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: only `any` relates tables of different devices; the pair of table and object was checked where it was declared
+export type AnyVmState = VmState<any>;
+
 /** Declares that a device blocks migration. @param reason a sentence that names the obstacle. */
 export function unmigratable(reason: string): Unmigratable {
   return { kind: 'unmigratable', reason };

@@ -59,3 +59,35 @@ test('refuses tables that break the format', () => {
   expect(broken({ subsections: [{ name: 'other', version: 1, needed: () => true }] })).toThrow("parent's name");
   expect(broken({ subsections: [{ name: 'pit/x', version: 256, needed: () => true }] })).toThrow('8 bits');
 });
+
+test('timers are armed and cancelled by a load, wide numbers are checked', () => {
+  const dev = {
+    nextTime: 5,
+    held: 7n,
+    timer: {
+      expiryNs: 9,
+      arm(ns: number) {
+        this.expiryNs = ns;
+      },
+      cancel() {
+        this.expiryNs = -1;
+      },
+    },
+  };
+  const { fields } = resolveVmState<typeof dev>({
+    name: 't',
+    version: 1,
+    fields: ({ ns, timer }) => [ns('nextTime'), timer('held'), timer('timer')],
+  });
+  const scalars = fields.filter((field) => field.kind === 'scalar');
+  expect(scalars.map((field) => [field.name, field.type, field.get(dev, 0)])).toEqual([
+    ['next_time', 'i64', 5n],
+    ['held', 'timer', 7n],
+    ['timer', 'timer', 9n],
+  ]);
+  for (const field of scalars) field.set(dev, 11n, 0);
+  expect([dev.nextTime, dev.held, dev.timer.expiryNs]).toEqual([11, 11n, 11]);
+  scalars[2]!.set(dev, -1n, 0);
+  expect(dev.timer.expiryNs).toBe(-1);
+  expect(() => scalars[0]!.set(dev, 1n << 60n, 0)).toThrow(RangeError);
+});
