@@ -1,0 +1,39 @@
+import type { DeviceSpec } from '../device/define-device.ts';
+import type { Plugin } from '../plugin/define-plugin.ts';
+import type { MachineTypeSpec } from './define-machine-type.ts';
+
+/** A whole machine as data: what `sterna.config.ts` exports and the QEMU command line is turned into. */
+export interface MachineConfig {
+  /** Guest name, as `-name`. */
+  readonly name?: string;
+  readonly uuid?: string;
+  readonly machine: MachineTypeSpec;
+  /** CPU model with features and properties, as after `-cpu`. */
+  readonly cpu?: string;
+  readonly smp?: number;
+  /** Bytes, or text with a suffix. Default: the machine type's. */
+  readonly memory?: number | string;
+  /** Paths. */
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly bios?: string;
+  readonly devices?: readonly DeviceSpec[];
+  /** Character backends by id, in `-chardev` form. */
+  readonly chardevs?: Readonly<Record<string, string>>;
+  /** Backends of the serial ports, in `-serial` form. */
+  readonly serial?: readonly string[];
+  /** QMP sockets, in `-qmp` form. */
+  readonly qmp?: readonly string[];
+  /** `DRIVER.PROP` values, as `-global`. */
+  readonly globals?: Readonly<Record<string, string>>;
+  readonly rtc?: { readonly base?: 'utc' | 'localtime' | string; readonly clock?: 'host' | 'vm' };
+  /** Virtual time counts instructions: `shift` is log2(ns per instruction). */
+  readonly icount?: { readonly shift: number };
+  readonly plugins?: readonly Plugin[];
+}
+
+/** Checks and types a machine file. */
+export function defineMachine(config: MachineConfig): MachineConfig {
+  return config;
+}

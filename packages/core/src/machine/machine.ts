@@ -1,0 +1,421 @@
+import type { CharBackend } from '../chardev/char-backend.ts';
+import { Scope } from '../container/container.ts';
+import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { DeviceSpec } from '../device/define-device.ts';
+import { DeviceInstance } from '../device/device-instance.ts';
+import { resolveProperties } from '../device/properties.ts';
+import { ConfigError, SternaError } from '../errors.ts';
+import { MachineHooks } from '../hooks/hooks.ts';
+import { type IrqLine, UNCONNECTED_IRQ } from '../irq/irq.ts';
+import { AddressSpace } from '../memory/address-space.ts';
+import { BusDma } from '../memory/bus-dma.ts';
+import { SystemBus } from '../memory/buses.ts';
+import { Dma } from '../memory/dma.ts';
+import { MachineMemory } from '../memory/machine-memory.ts';
+import type { HostClock } from '../time/clock.ts';
+import { ClockState, clockVmstate } from '../time/clock-vmstate.ts';
+import { MachineClock } from '../time/machine-clock.ts';
+import { MachineRtcClock } from '../time/rtc-clock.ts';
+import { isVmStateTable, type LiveHandlers, type VmState } from '../vmstate/index.ts';
+import { BlockerList } from './blockers.ts';
+import type { BootImages, DeviceWiring, MachineBuilder, MachineType, SectionName } from './define-machine-type.ts';
+import type { EventLoop } from './event-loop.ts';
+import type { LogSink } from './log.ts';
+import { RunLoop } from './run-loop.ts';
+import type { RunState, ShutdownCause } from './run-state.ts';
+import { Entropy, HostFiles, MachineControl, PowerButton } from './services.ts';
+
+/** Room beside main RAM for firmware, ACPI and device blocks. */
+const EXTRA_RAM = 32 * 2 ** 20;
+
+/** Everything of the host that a machine uses. */
+export interface MachineHost {
+  readonly clock: HostClock;
+  readonly loop: EventLoop;
+  readonly entropy: Entropy;
+  readonly files: HostFiles;
+  readonly log: LogSink;
+  /** Rate of the host's timestamp counter, which guests get unless `-cpu ...,tsc-frequency=` says otherwise. */
+  readonly tscHz: number;
+  /** Parent of the machine's scope. */
+  readonly scope?: Scope;
+}
+
+/** A machine with everything chosen and every file read. */
+export interface MachineSetup {
+  readonly name?: string;
+  readonly uuid?: string;
+  readonly type: MachineType;
+  /** Values or their text forms. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly cpu: CpuType;
+  readonly cpuProperties: Readonly<Record<string, unknown>>;
+  readonly cpuCount: number;
+  readonly ramSize: number;
+  readonly boot: BootImages;
+  readonly devices: readonly DeviceSpec[];
+  readonly chardevs: ReadonlyMap<string, CharBackend>;
+  /** Chardev ids of the serial ports. */
+  readonly serials: readonly (string | undefined)[];
+  readonly globals?: Readonly<Record<string, string>>;
+  readonly rtc?: { readonly source: 'host' | 'vm'; readonly baseNs?: bigint };
+  readonly icountShift?: number;
+  /** What a guest's reset and power-off do: `-no-reboot`, `-no-shutdown`. */
+  readonly actions?: { readonly reboot?: 'reset' | 'shutdown'; readonly shutdown?: 'poweroff' | 'pause' };
+}
+
+/** A section of the migration stream: its identity, table and the object whose state it is. */
+export interface SavableSection extends SectionName {
+  readonly vmstate: VmState<object>;
+  readonly live: LiveHandlers<object> | undefined;
+  readonly state: object;
+}
+
+/** The machine ended; the host process decides what that means. */
+export interface MachineEnd {
+  readonly cause: ShutdownCause;
+  /** Code that `isa-debug-exit` or an error asked for. */
+  readonly exitCode: number;
+  readonly error?: unknown;
+}
+
+/**
+ * A virtual machine: vCPUs, memory and devices as a machine type has composed them, with a run state.
+ *
+ * Life: the constructor builds, wires and realizes everything; `start` and `stop` move between running and the
+ * paused states; `reset` may come at any time; `close` unrealizes the devices in reverse order.
+ */
+export class Machine {
+  readonly setup: MachineSetup;
+  readonly host: MachineHost;
+  readonly scope: Scope;
+  readonly hooks: MachineHooks = new MachineHooks();
+  readonly memory: MachineMemory;
+  readonly physical: AddressSpace = new AddressSpace('memory');
+  readonly ports: AddressSpace = new AddressSpace('I/O');
+  readonly bus: SystemBus;
+  readonly clock: MachineClock;
+  readonly blockers: BlockerList = new BlockerList();
+  readonly devices: DeviceInstance[] = [];
+  readonly cpus: VCpu[] = [];
+  readonly loop: RunLoop;
+  /** Told once, when the guest powered off (and that ends the machine), exited or failed. */
+  onEnd: (end: MachineEnd) => void = () => {};
+  #runState: RunState = 'prelaunch';
+  #irqRouter: (irq: number) => IrqLine = () => UNCONNECTED_IRQ;
+  readonly #resetCallbacks: (() => void)[] = [];
+  #sectionOrder: (sections: readonly SectionName[]) => readonly SectionName[] = (sections) => sections;
+  #pendingReset: ShutdownCause | undefined;
+  #pendingShutdown: ShutdownCause | undefined;
+  #pendingExit: number | undefined;
+  readonly #autoIds = new Map<string, number>();
+  readonly #clockState: ClockState;
+  #ended = false;
+
+  /**
+   * Builds a machine.
+   *
+   * @throws ConfigError when a property, device or image is refused.
+   */
+  constructor(setup: MachineSetup, host: MachineHost) {
+    this.setup = setup;
+    this.host = host;
+    if (setup.cpuCount < 1 || setup.cpuCount > setup.type.maxCpus) {
+      throw new ConfigError(
+        'STERNA_ERR_PROPERTY_VALUE',
+        `${setup.type.name} takes 1 to ${setup.type.maxCpus} vCPUs, not ${setup.cpuCount}`,
+        { path: '-smp' },
+      );
+    }
+    this.scope = new Scope(`machine ${setup.name ?? setup.type.name}`, host.scope);
+    this.memory = new MachineMemory(setup.ramSize + EXTRA_RAM);
+    this.bus = new SystemBus(this.memory, this.physical, this.ports);
+    const cpuProperties = resolveProperties(setup.cpu.properties, setup.cpuProperties, `-cpu ${setup.cpu.name}`, {
+      text: true,
+    });
+    this.clock = new MachineClock(this.memory, host.clock, {
+      tscHz: tscFrequency(cpuProperties, setup, host),
+      ...(setup.icountShift === undefined ? {} : { icountShift: setup.icountShift }),
+    });
+    this.#clockState = new ClockState(this.clock);
+    this.loop = new RunLoop(this.cpus, this.clock, host.clock, host.loop, {
+      afterSlice: () => this.#afterSlice(),
+      cpuShutdown: () => this.requestReset('guest-reset'),
+      failed: (error) => this.#failed(error),
+    });
+    this.#provideServices();
+    setup.type.build(
+      this.#builder(cpuProperties),
+      resolveProperties(setup.type.properties, setup.properties, `-machine ${setup.type.name}`, { text: true }),
+    );
+    this.#mapChanged();
+    this.physical.onChange(() => this.#mapChanged());
+    for (const device of this.devices) {
+      device.realize();
+      this.hooks.realized.call(device.id);
+    }
+    this.#resetAll('none');
+    this.hooks.ready.call();
+  }
+
+  get runState(): RunState {
+    return this.#runState;
+  }
+
+  #provideServices(): void {
+    const { scope, host } = this;
+    scope.provide(Dma, new BusDma(this.bus));
+    scope.provide(MachineControl, {
+      requestReset: (cause) => this.requestReset(cause),
+      requestShutdown: (cause) => this.requestShutdown(cause),
+      requestExit: (code) => {
+        this.#pendingExit = code;
+        this.#interruptSlice();
+      },
+    });
+    scope.provide(Entropy, host.entropy);
+    scope.provide(HostFiles, host.files);
+  }
+
+  #builder(cpuProperties: Readonly<Record<string, unknown>>): MachineBuilder {
+    const machine = this;
+    const { setup } = this;
+    return {
+      scope: this.scope,
+      memory: this.memory,
+      physical: this.physical,
+      ports: this.ports,
+      ramSize: setup.ramSize,
+      cpuCount: setup.cpuCount,
+      boot: setup.boot,
+      userDevices: setup.devices,
+      serials: setup.serials,
+      ram: (name, size, options) => this.memory.allocate(name, size, options),
+      createCpus(provide) {
+        for (let index = 0; index < setup.cpuCount; index++) {
+          const scope = new Scope(`cpu ${index}`, machine.scope);
+          machine.scope.onDispose(() => scope.dispose());
+          provide?.(scope, index);
+          machine.cpus.push(
+            setup.cpu.create(cpuProperties, {
+              index,
+              count: setup.cpuCount,
+              memory: machine.memory,
+              bus: machine.bus,
+              clock: machine.clock,
+              scope,
+            }),
+          );
+        }
+        machine.memory.codeInvalidator = (address, length) => {
+          for (const cpu of machine.cpus) cpu.invalidateCode(address, length);
+        };
+        return machine.cpus;
+      },
+      device: (spec, wiring) => this.#addDevice(spec, wiring ?? {}),
+      setIrqRouter: (route) => {
+        this.#irqRouter = route;
+      },
+      onReset: (callback) => void this.#resetCallbacks.push(callback),
+      setSectionOrder: (order) => {
+        this.#sectionOrder = order;
+      },
+      wake: () => this.loop.wake(),
+      kernelCmdline: (text) => this.hooks.kernelCmdline.call(text),
+    };
+  }
+
+  #addDevice(spec: DeviceSpec, wiring: DeviceWiring): DeviceInstance {
+    const id = spec.id ?? this.#automaticId(spec.type.descriptor.name);
+    if (this.devices.some((device) => device.id === id))
+      throw new ConfigError('STERNA_ERR_DUPLICATE_ID', `two devices have the id '${id}'`, {
+        path: `-device ${spec.type.descriptor.name}`,
+      });
+    const rtc = new MachineRtcClock(this.clock, this.host.clock, this.setup.rtc ?? { source: 'host' });
+    const device = new DeviceInstance(
+      id,
+      spec,
+      {
+        scope: this.scope,
+        hooks: this.hooks,
+        clock: this.clock,
+        rtc,
+        physical: this.physical,
+        ports: this.ports,
+        blockers: this.blockers,
+        chardevs: this.setup.chardevs,
+        log: this.host.log,
+        globals: this.setup.globals ?? {},
+        irqRouter: (irq) => this.#irqRouter(irq),
+      },
+      wiring,
+    );
+    this.devices.push(device);
+    const { vmstate } = spec.type.descriptor;
+    if (typeof vmstate === 'object' && !isVmStateTable(vmstate)) this.blockers.add(`${id}: ${vmstate.reason}`);
+    return device;
+  }
+
+  #automaticId(name: string): string {
+    const count = this.#autoIds.get(name) ?? 0;
+    this.#autoIds.set(name, count + 1);
+    return `${name}${count}`;
+  }
+
+  #mapChanged(): void {
+    this.bus.writePageMap();
+    for (const cpu of this.cpus) cpu.flushTlb();
+  }
+
+  /** Changes the run state; vCPUs run exactly in `running`. */
+  setRunState(state: RunState): void {
+    const previous = this.#runState;
+    if (state === previous) return;
+    this.#runState = state;
+    if (state === 'running') this.loop.start();
+    else if (previous === 'running') this.loop.stop();
+    this.hooks.runState.call(state, previous);
+  }
+
+  /**
+   * Starts or continues the guest.
+   *
+   * @throws SternaError `STERNA_ERR_RUN_STATE` when the machine has ended or its guest has moved away.
+   */
+  start(): void {
+    if (this.#ended) throw new SternaError('STERNA_ERR_RUN_STATE', 'the machine has ended');
+    this.setRunState('running');
+  }
+
+  /** Stops the guest; `state` says why. */
+  stop(state: RunState = 'paused'): void {
+    this.setRunState(state);
+  }
+
+  /** Presses the power button: tells whoever forwards it to the guest. */
+  powerDown(): void {
+    for (const button of this.scope.getAll(PowerButton)) button.pressed();
+    this.loop.wake();
+  }
+
+  /** Resets the machine between instructions, or at once when it is stopped. */
+  requestReset(cause: ShutdownCause): void {
+    this.#pendingReset ??= cause;
+    this.#interruptSlice();
+  }
+
+  /** Powers the machine off between instructions. */
+  requestShutdown(cause: ShutdownCause): void {
+    this.#pendingShutdown ??= cause;
+    this.#interruptSlice();
+  }
+
+  #interruptSlice(): void {
+    if (this.#runState === 'running') {
+      for (const cpu of this.cpus) cpu.requestExit();
+      this.host.loop.soon(() => {
+        // A halted guest has no slice that would notice the request.
+        if (this.#hasRequests()) this.#afterSlice();
+      });
+    } else this.#afterSlice();
+  }
+
+  #hasRequests(): boolean {
+    return this.#pendingExit !== undefined || this.#pendingShutdown !== undefined || this.#pendingReset !== undefined;
+  }
+
+  /** Between slices: handles what was requested meanwhile. Answers whether vCPUs may run on. */
+  #afterSlice(): boolean {
+    if (!this.#hasRequests()) return this.#runState === 'running';
+    const { reboot = 'reset', shutdown = 'poweroff' } = this.setup.actions ?? {};
+    if (this.#pendingReset !== undefined && reboot === 'shutdown' && this.#pendingReset.startsWith('guest')) {
+      this.#pendingShutdown ??= this.#pendingReset;
+      this.#pendingReset = undefined;
+    }
+    const [exit, off, reset] = [this.#pendingExit, this.#pendingShutdown, this.#pendingReset];
+    this.#pendingExit = this.#pendingShutdown = this.#pendingReset = undefined;
+    if (exit !== undefined) this.#end({ cause: 'guest-shutdown', exitCode: exit });
+    else if (off !== undefined) {
+      this.hooks.shutdown.call(off);
+      if (shutdown === 'pause') this.setRunState('shutdown');
+      else this.#end({ cause: off, exitCode: 0 });
+    } else if (reset !== undefined) this.#resetAll(reset);
+    return this.#runState === 'running';
+  }
+
+  #end(end: MachineEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.setRunState('shutdown');
+    this.onEnd(end);
+  }
+
+  #failed(error: unknown): void {
+    this.setRunState('internal-error');
+    this.onEnd({ cause: 'host-error', exitCode: 1, error });
+  }
+
+  /** Three-phase reset: no device sees another's old state in `hold`, nor a line that is still moving in `exit`. */
+  #resetAll(cause: ShutdownCause): void {
+    for (const cpu of this.cpus) cpu.reset();
+    for (const phase of ['enter', 'hold', 'exit'] as const) for (const device of this.devices) device.reset(phase);
+    for (const callback of this.#resetCallbacks) callback();
+    if (cause !== 'none') this.hooks.reset.call(cause);
+    this.loop.wake();
+  }
+
+  /** The sections of the migration stream, in the order of the machine's wire generation. */
+  sections(): readonly SavableSection[] {
+    const all: SavableSection[] = [
+      {
+        idstr: 'timer',
+        instanceId: 0,
+        vmstate: clockVmstate as VmState<object>,
+        live: undefined,
+        state: this.#clockState,
+      },
+    ];
+    for (const [index, cpu] of this.cpus.entries()) {
+      for (const { idstr, vmstate, state } of cpu.sections)
+        all.push({ idstr, instanceId: index, vmstate, live: undefined, state });
+    }
+    const counts = new Map<string, number>();
+    for (const device of this.devices) {
+      const { descriptor } = device.type;
+      const vmstate = descriptor.vmstate as VmState<object>;
+      if (!isVmStateTable(vmstate) && descriptor.live === undefined) continue;
+      const idstr = descriptor.sectionId?.(device.state) ?? (isVmStateTable(vmstate) ? vmstate.name : descriptor.name);
+      const next = counts.get(idstr) ?? 0;
+      const instanceId = device.instanceId ?? next;
+      counts.set(idstr, Math.max(next, instanceId + 1));
+      all.push({
+        idstr,
+        instanceId,
+        vmstate,
+        live: descriptor.live as LiveHandlers<object> | undefined,
+        state: device.state,
+      });
+    }
+    const byName = new Map(all.map((section) => [`${section.idstr}/${section.instanceId}`, section]));
+    return this.#sectionOrder(all).map(({ idstr, instanceId }) => byName.get(`${idstr}/${instanceId}`)!);
+  }
+
+  /** Ends the machine and gives back what it holds of the host, except its character backends. */
+  async close(): Promise<void> {
+    this.#ended = true;
+    if (this.#runState === 'running') this.setRunState('shutdown');
+    await this.hooks.close.promise();
+    for (const device of [...this.devices].reverse()) device.unrealize();
+    this.scope.dispose();
+  }
+}
+
+function tscFrequency(
+  cpuProperties: Readonly<Record<string, unknown>>,
+  setup: MachineSetup,
+  host: MachineHost,
+): number {
+  const chosen = cpuProperties['tsc-frequency'];
+  if (typeof chosen === 'number' && chosen > 0) return chosen;
+  return setup.icountShift === undefined ? host.tscHz : 1e9;
+}

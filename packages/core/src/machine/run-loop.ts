@@ -1,0 +1,148 @@
+import { CpuExit, type VCpu } from '../cpu/define-cpu.ts';
+import type { HostClock } from '../time/clock.ts';
+import type { MachineClock } from '../time/machine-clock.ts';
+import type { EventLoop } from './event-loop.ts';
+
+/** Most instructions in one slice; bounds the latency of requests from outside. */
+const SLICE_INSTRUCTIONS = 50_000;
+/** Host time after which the loop lets sockets, control and migration run. */
+const TURN_NS = 1e6;
+/** Longest sleep; a host timer cannot be longer than this anyway. */
+const MAX_SLEEP_MS = 2 ** 30;
+
+/** What the run loop tells its machine. */
+export interface RunLoopEvents {
+  /** Handles requests (reset, shutdown) that were made during a slice; answers whether vCPUs may go on. */
+  afterSlice(): boolean;
+  /** A vCPU shut down (triple fault). */
+  cpuShutdown(cpu: VCpu): void;
+  /** Something threw inside a slice: an error of ours, never of the guest. */
+  failed(error: unknown): void;
+}
+
+/**
+ * Runs vCPUs in slices on the host's event loop, round-robin. Timers fire between slices; the loop sleeps when every
+ * vCPU is halted and never holds the host's loop for much longer than a millisecond.
+ */
+export class RunLoop {
+  readonly #cpus: readonly VCpu[];
+  readonly #clock: MachineClock;
+  readonly #host: HostClock;
+  readonly #loop: EventLoop;
+  readonly #events: RunLoopEvents;
+  #running = false;
+  #inTurn = false;
+  /** A turn is already scheduled. */
+  #scheduled = false;
+  #sleep: { cancel(): void } | undefined;
+  #next = 0;
+  /** Share of host time that vCPUs get, 1 = all; auto-converge lowers it. */
+  throttle = 1;
+  /** Instructions executed since creation, for statistics. */
+  executed = 0;
+
+  constructor(cpus: readonly VCpu[], clock: MachineClock, host: HostClock, loop: EventLoop, events: RunLoopEvents) {
+    this.#cpus = cpus;
+    this.#clock = clock;
+    this.#host = host;
+    this.#loop = loop;
+    this.#events = events;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#clock.start();
+    this.wake();
+  }
+
+  /** No slice runs after this returns. */
+  stop(): void {
+    this.#running = false;
+    this.#clock.stop();
+    this.#sleep?.cancel();
+    this.#sleep = undefined;
+  }
+
+  /** Something happened that vCPUs may be waiting for: an interrupt, input, a timer that moved. */
+  wake(): void {
+    if (!this.#running || this.#inTurn || this.#scheduled) return;
+    this.#sleep?.cancel();
+    this.#sleep = undefined;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    this.#loop.soon(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (!this.#running) return;
+    this.#inTurn = true;
+    let sleepNs = 0;
+    try {
+      const end = this.#host.monotonicNs() + TURN_NS;
+      do {
+        this.#clock.timers.run(this.#clock.now());
+        const cpu = this.#pick();
+        if (cpu === undefined) {
+          sleepNs = this.#clock.idle();
+          if (sleepNs > 0) break;
+          continue;
+        }
+        this.#slice(cpu);
+        if (!this.#events.afterSlice()) break;
+      } while (this.#running && this.#host.monotonicNs() < end);
+    } catch (error) {
+      this.#running = false;
+      this.#clock.stop();
+      this.#events.failed(error);
+    } finally {
+      this.#inTurn = false;
+    }
+    if (!this.#running) return;
+    if (sleepNs > 0) this.#sleepFor(sleepNs);
+    else if (this.throttle < 1) this.#sleepFor((TURN_NS * (1 - this.throttle)) / this.throttle);
+    else this.#schedule();
+  }
+
+  #slice(cpu: VCpu): void {
+    const clock = this.#clock;
+    clock.beginSlice(cpu);
+    let exit: CpuExit;
+    try {
+      exit = cpu.run(clock.budget(SLICE_INSTRUCTIONS));
+    } finally {
+      clock.endSlice(cpu.executed);
+      this.executed += cpu.executed;
+    }
+    if (exit === CpuExit.SHUTDOWN) this.#events.cpuShutdown(cpu);
+  }
+
+  /** The next vCPU with something to do. */
+  #pick(): VCpu | undefined {
+    for (let i = 0; i < this.#cpus.length; i++) {
+      const cpu = this.#cpus[(this.#next + i) % this.#cpus.length]!;
+      if (cpu.halted && !cpu.hasWork()) continue;
+      this.#next = (this.#next + i + 1) % this.#cpus.length;
+      return cpu;
+    }
+    return undefined;
+  }
+
+  #sleepFor(ns: number): void {
+    if (ns === Number.POSITIVE_INFINITY) {
+      // Only an event from outside can wake the guest; `wake` schedules the next turn.
+      this.#sleep = { cancel: () => {} };
+      return;
+    }
+    this.#sleep = this.#loop.after(Math.min(MAX_SLEEP_MS, Math.max(1, Math.round(ns / 1e6))), () => {
+      this.#sleep = undefined;
+      this.#turn();
+    });
+  }
+}

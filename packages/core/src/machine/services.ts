@@ -1,0 +1,62 @@
+import { type Service, service } from '../container/service.ts';
+import type { ShutdownCause } from './run-state.ts';
+
+/** What a device may ask of its machine. Requests take effect between instructions. */
+export interface MachineControl {
+  /** Guest asked for a reset, or a device's reset pin was pulled. */
+  requestReset(cause: ShutdownCause): void;
+  /** Guest powered off. */
+  requestShutdown(cause: ShutdownCause): void;
+  /** Ends the process with this code, as `isa-debug-exit` does. */
+  requestExit(code: number): void;
+}
+/** The machine's reset and power switch. */
+export const MachineControl: Service<MachineControl> = service('MachineControl');
+
+/** Somebody who is told that the power button was pressed. */
+export interface PowerButton {
+  pressed(): void;
+}
+/** Contribution point: devices that forward the power button to the guest. */
+export const PowerButton: Service<PowerButton> = service('PowerButton');
+
+/** Device logger. `guestError` is for guests that break the device's rules: counted, and printed at a bounded rate. */
+export interface Logger {
+  info(text: string): void;
+  warn(text: string): void;
+  guestError(text: string): void;
+}
+/** Logger with the device's name. */
+export const Logger: Service<Logger> = service('Logger');
+
+/** Forbids migration while it is held. */
+export interface MigrationBlocker extends Disposable {
+  readonly reason: string;
+}
+/** Migration modes, QMP's MigMode. */
+export type MigrationMode = 'normal' | 'cpr-reboot' | 'cpr-transfer' | 'cpr-exec';
+
+/** Per-mode lists of reasons against migration. */
+export interface MigrationBlockers {
+  /** Blocks the given modes (default: all) until disposed; a device's blockers end with it. */
+  add(reason: string, modes?: readonly MigrationMode[]): MigrationBlocker;
+  /** Reasons that block `mode` now. */
+  reasons(mode: MigrationMode): readonly string[];
+}
+/** The machine's migration blockers. */
+export const MigrationBlockers: Service<MigrationBlockers> = service('MigrationBlockers');
+
+/** Injected entropy: devices never call a host generator. */
+export interface Entropy {
+  fill(bytes: Uint8Array): void;
+}
+/** The machine's source of randomness. */
+export const Entropy: Service<Entropy> = service('Entropy');
+
+/** Files of the host, for devices that mirror or log. */
+export interface HostFiles {
+  write(path: string, bytes: Uint8Array): void;
+  append(path: string, bytes: Uint8Array): void;
+}
+/** Host file access. */
+export const HostFiles: Service<HostFiles> = service('HostFiles');
