@@ -5,6 +5,7 @@ export * from './cpu/cpu-model.ts';
 export * from './cpu/define-cpu.ts';
 export * from './device/define-device.ts';
 export * from './device/properties.ts';
+export * from './device/region.ts';
 export * from './device/registers.ts';
 export * from './errors.ts';
 export { type AsyncTap, Hooks, type MachineHooks, type SyncTap, type WaterfallTap } from './hooks/hooks.ts';

@@ -1,6 +1,7 @@
 import type { Injected, Service } from '../container/service.ts';
 import type { LiveHandlers, VmState } from '../vmstate/index.ts';
 import type { PropertyInput, PropertyTable, PropertyValues } from './properties.ts';
+import type { DeviceRegion } from './region.ts';
 import type { RegisterTable } from './registers.ts';
 
 /**
@@ -15,22 +16,6 @@ export interface BusAddresses {
 }
 /** Name of a bus. */
 export type BusName = keyof BusAddresses;
-
-/** Guest access to a region. Values are up to 32 bits; wider accesses arrive as two, low half first. */
-export interface RegionOps {
-  read(offset: number, size: number): number;
-  write(offset: number, value: number, size: number): void;
-}
-
-/** A region that a device offers; the machine maps it at its bus address. */
-export interface DeviceRegion extends RegionOps {
-  readonly name: string;
-  readonly space: 'mmio' | 'io';
-  /** Bytes. */
-  readonly size: number;
-  /** For `isa`: where it is when the address does not say. */
-  readonly defaultBase?: number;
-}
 
 /** Three-phase reset: `enter` sets state, `hold` drives lines, `exit` may act on others. A plain function is `hold`. */
 export type ResetPhases<S> =

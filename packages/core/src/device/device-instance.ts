@@ -11,8 +11,9 @@ import { Logger, MigrationBlockers, type MigrationMode } from '../machine/servic
 import type { AddressSpace } from '../memory/address-space.ts';
 import { type RtcClock, RtcClock as RtcClockService, VirtualClock } from '../time/clock.ts';
 import type { MachineClock } from '../time/machine-clock.ts';
-import type { DeviceRegion, DeviceSpec } from './define-device.ts';
+import type { DeviceSpec } from './define-device.ts';
 import { resolveProperties } from './properties.ts';
+import type { DeviceRegion } from './region.ts';
 import { registerOps } from './registers.ts';
 
 /** What a machine gives to the making of its devices. */

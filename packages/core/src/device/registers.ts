@@ -1,4 +1,4 @@
-import type { RegionOps } from './define-device.ts';
+import type { RegionOps } from './region.ts';
 
 /** One 32-bit register. A register without `write` is read-only, one without `read` reads as zero. */
 export interface Register {

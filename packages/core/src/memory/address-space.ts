@@ -1,4 +1,4 @@
-import type { RegionOps } from '../device/define-device.ts';
+import type { RegionOps } from '../device/region.ts';
 import type { RamBlock } from './ram-block.ts';
 
 /** A node of a memory map: RAM, ROM (readable RAM), device registers or an alias of a part of another. */
