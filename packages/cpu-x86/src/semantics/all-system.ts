@@ -1,0 +1,2 @@
+// Instruction files of the system architecture; imported for their definitions.
+export {};

@@ -1,0 +1,51 @@
+import { MEMORY_LAYOUT } from '@sterna/core';
+
+/** Start of the block of state cells. Everything up to 64 KiB above belongs to it. */
+export const STATE_BASE: number = MEMORY_LAYOUT.cpu;
+
+/**
+ * The CPU area of the machine's memory. All addresses are constants in generated code.
+ */
+export const CPU_MAP = {
+  /** State cells ({@link STATE_BASE}). */
+  state: STATE_BASE,
+  /** Translations for CPL 0-2: {@link TLB} entries. */
+  tlbKernel: 0x0002_0000,
+  /** Translations for CPL 3. */
+  tlbUser: 0x0003_0000,
+  /** TLB that stays empty: used while alignment checking is on, so that every access takes the slow path. */
+  tlbAligned: 0x0004_0000,
+  /** Jump cache: linear target to record. */
+  jumpCache: 0x0005_0000,
+  /** Map from (host address, mode key) to the record of an instruction. */
+  entryMap: 0x0008_0000,
+  /** u32 per host page with code: newest block of its chain, hashed. */
+  pageChains: 0x0018_0000,
+  /** u64 per host page (direct-mapped by page & 0xffff): which 64-byte lines hold decoded code. */
+  lineMap: 0x0020_0000,
+  /** Constants of generated code (tables of microcode). */
+  constants: 0x0030_0000,
+  constantsEnd: 0x0040_0000,
+  /** Instruction records. */
+  records: 0x0040_0000,
+  recordsEnd: 0x0200_0000,
+} as const;
+
+/** Layout of a TLB: `entries` of `stride` bytes, index = linear page number modulo entries. */
+export const TLB = {
+  entries: 2048,
+  stride: 32,
+  /** i64: linear page address readable directly, or -1. */
+  read: 0,
+  /** i64: linear page address writable directly, or -1. */
+  write: 8,
+  /** i64: linear page address executable, or -1. */
+  exec: 16,
+  /** i32: host address minus the low 32 bits of the linear address. */
+  addend: 24,
+  /** i32: TLB_FLAG_* bits. */
+  flags: 28,
+} as const;
+
+/** Jump cache: `entries` of 16 bytes {i64 linear rip, i32 jcKey, i32 record}. */
+export const JUMP_CACHE = { entries: 4096, stride: 16 } as const;

@@ -1,0 +1,68 @@
+import { type CellName, STATE, STATE_END } from './layout.ts';
+import { STATE_BASE } from './memory-map.ts';
+
+/**
+ * JavaScript's view of a vCPU's state cells. `get`/`set` are for cells of up to 32 bits and cost an array access; the wide
+ * forms make bigints and belong between slices (vmstate, debuggers, reset).
+ */
+export class StateView {
+  readonly #view: DataView;
+  readonly #u32: Uint32Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: ArrayBufferLike) {
+    this.#view = new DataView(memory);
+    this.#u32 = new Uint32Array(memory);
+    this.#bytes = new Uint8Array(memory);
+  }
+
+  /** A cell of up to 32 bits as an unsigned number. */
+  get(name: CellName, index = 0): number {
+    const p = STATE[name];
+    const at = p.address + index * p.stride;
+    if (p.stride === 4) return this.#u32[at >>> 2]!;
+    return p.stride === 2 ? this.#view.getUint16(at, true) : this.#bytes[at]!;
+  }
+
+  /** Sets a cell of up to 32 bits. */
+  set(name: CellName, value: number, index = 0): void {
+    const p = STATE[name];
+    const at = p.address + index * p.stride;
+    if (p.stride === 4) this.#u32[at >>> 2] = value;
+    else if (p.stride === 2) this.#view.setUint16(at, value, true);
+    else this.#bytes[at] = value;
+  }
+
+  /** A signed 32-bit cell. */
+  getSigned(name: CellName, index = 0): number {
+    return this.get(name, index) | 0;
+  }
+
+  /** A 64-bit cell; also narrower ones and the low half of a vector. */
+  getBig(name: CellName, index = 0): bigint {
+    const p = STATE[name];
+    return p.stride < 8 ? BigInt(this.get(name, index)) : this.#view.getBigUint64(p.address + index * p.stride, true);
+  }
+
+  /** Sets a 64-bit cell, wrapping. */
+  setBig(name: CellName, value: bigint, index = 0): void {
+    const p = STATE[name];
+    if (p.stride < 8) this.set(name, Number(BigInt.asUintN(32, value)), index);
+    else this.#view.setBigUint64(p.address + index * p.stride, BigInt.asUintN(64, value), true);
+  }
+
+  /** High half of a vector cell. */
+  getHigh(name: CellName, index = 0): bigint {
+    return this.#view.getBigUint64(STATE[name].address + index * STATE[name].stride + 8, true);
+  }
+
+  /** Sets the high half of a vector cell. */
+  setHigh(name: CellName, value: bigint, index = 0): void {
+    this.#view.setBigUint64(STATE[name].address + index * STATE[name].stride + 8, BigInt.asUintN(64, value), true);
+  }
+
+  /** Zeroes every cell. */
+  clear(): void {
+    this.#bytes.fill(0, STATE_BASE, STATE_END);
+  }
+}
