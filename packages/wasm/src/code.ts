@@ -1,7 +1,7 @@
 import { STORES, type StoreKind, type TypeOfKind } from './memory-ops.ts';
 import { type Arg, checkArgs, Ops } from './ops.ts';
 import { type FuncRef, type Signature, TYPE_CODE, type ValType, VOID_BLOCK } from './types.ts';
-import { emit, Node, Val } from './val.ts';
+import { emit as emitVal, Node, Val } from './val.ts';
 import { Writer } from './writer.ts';
 
 /** A target of branches: the end of a block or the start of a loop. Named by object, so nesting needs no counting. */
@@ -94,7 +94,7 @@ export class Code extends Ops implements FuncRef {
   set<T extends ValType>(target: Local<T>, value: Arg<T>): void {
     const v = this.arg(target.type, value);
     if (v.type !== target.type) throw new Error(`${this.name}: assigning ${v.type} to ${target.type}`);
-    this.write(v);
+    this.emit(v);
     this.body.u8(0x21);
     this.body.u32(target.lo);
   }
@@ -108,16 +108,16 @@ export class Code extends Ops implements FuncRef {
   }
 
   /** Writes the instructions of an expression, leaving its value on the stack. For use by builders only. */
-  write(value: Val): void {
-    emit(this.body, value);
+  emit(value: Val): void {
+    emitVal(this.body, value);
   }
 
   /** Stores to linear memory at `addr + offset`. */
   store<K extends StoreKind>(kind: K, addr: Arg<'i32'>, value: Val<TypeOfKind<K>>, offset = 0): void {
     const expected = kind.slice(0, 3) === 'v12' ? 'v128' : kind.slice(0, 3);
     if (value.type !== expected) throw new Error(`${this.name}: store ${kind} of ${value.type}`);
-    this.write(this.arg('i32', addr));
-    this.write(value);
+    this.emit(this.arg('i32', addr));
+    this.emit(value);
     if (kind === 'v128') {
       this.body.u8(0xfd);
       this.body.u32(STORES.v128);
@@ -128,24 +128,24 @@ export class Code extends Ops implements FuncRef {
 
   /** `memory.copy`: overlapping ranges are handled as by memmove. */
   memoryCopy(dst: Val<'i32'>, src: Val<'i32'>, length: Arg<'i32'>): void {
-    this.write(dst);
-    this.write(src);
-    this.write(this.arg('i32', length));
+    this.emit(dst);
+    this.emit(src);
+    this.emit(this.arg('i32', length));
     this.body.bytes([0xfc, 10, 0, 0]);
   }
 
   /** `memory.fill` with the low byte of `value`. */
   memoryFill(dst: Val<'i32'>, value: Arg<'i32'>, length: Arg<'i32'>): void {
-    this.write(dst);
-    this.write(this.arg('i32', value));
-    this.write(this.arg('i32', length));
+    this.emit(dst);
+    this.emit(this.arg('i32', value));
+    this.emit(this.arg('i32', length));
     this.body.bytes([0xfc, 11, 0]);
   }
 
   /** Calls a function as a statement, dropping its results. */
   do(func: FuncRef, ...args: Val[]): void {
     checkArgs(func, args);
-    for (const x of args) this.write(x);
+    for (const x of args) this.emit(x);
     this.body.u8(0x10);
     this.body.u32(func.index);
     for (let i = 0; i < func.type.results.length; i++) this.body.u8(0x1a);
@@ -154,7 +154,7 @@ export class Code extends Ops implements FuncRef {
   /** Calls a function with any number of results and names them. */
   callMulti(func: FuncRef, ...args: Val[]): Val[] {
     checkArgs(func, args);
-    for (const x of args) this.write(x);
+    for (const x of args) this.emit(x);
     this.body.u8(0x10);
     this.body.u32(func.index);
     const out = func.type.results.map((t) => this.local(t));
@@ -177,15 +177,15 @@ export class Code extends Ops implements FuncRef {
   /** Tail-calls a function with this function's result types. */
   returnCall(func: FuncRef, ...args: Val[]): void {
     checkArgs(func, args);
-    for (const x of args) this.write(x);
+    for (const x of args) this.emit(x);
     this.body.u8(0x12);
     this.body.u32(func.index);
   }
 
   /** Tail-calls through a table. */
   returnCallIndirect(type: Signature, slot: Val<'i32'>, args: readonly Val[], table = 0): void {
-    for (const x of args) this.write(x);
-    this.write(slot);
+    for (const x of args) this.emit(x);
+    this.emit(slot);
     this.body.u8(0x13);
     this.body.u32(this.#types.typeIndex(type));
     this.body.u32(table);
@@ -193,13 +193,13 @@ export class Code extends Ops implements FuncRef {
 
   /** Runs an expression for its effect. */
   drop(value: Val): void {
-    this.write(value);
+    this.emit(value);
     this.body.u8(0x1a);
   }
 
   /** Assigns a mutable global. */
   setGlobal(index: number, value: Val): void {
-    this.write(value);
+    this.emit(value);
     this.body.u8(0x24);
     this.body.u32(index);
   }
@@ -248,7 +248,7 @@ export class Code extends Ops implements FuncRef {
       else otherwise?.();
       return;
     }
-    this.write(cond);
+    this.emit(cond);
     this.#hint(hint);
     this.body.u8(0x04);
     this.body.u8(VOID_BLOCK);
@@ -273,7 +273,7 @@ export class Code extends Ops implements FuncRef {
       if (cond.lo !== 0) this.br(label);
       return;
     }
-    this.write(cond);
+    this.emit(cond);
     this.#hint(hint);
     this.body.u8(0x0d);
     this.body.u32(this.#level - label.level);
@@ -281,7 +281,7 @@ export class Code extends Ops implements FuncRef {
 
   /** Branches to `labels[index]`, or to `fallback` when out of range. */
   brTable(index: Val<'i32'>, labels: readonly Label[], fallback: Label): void {
-    this.write(index);
+    this.emit(index);
     this.body.u8(0x0e);
     this.body.u32(labels.length);
     for (const l of labels) this.body.u32(this.#level - l.level);
@@ -310,7 +310,7 @@ export class Code extends Ops implements FuncRef {
 
   /** Returns, with a value when the function has one. */
   return(...values: Val[]): void {
-    for (const v of values) this.write(v);
+    for (const v of values) this.emit(v);
     this.body.u8(0x0f);
   }
 

@@ -76,8 +76,11 @@ function expand(pattern: string, name: string, operands: string, options: Encodi
   if (words[0] === '0f' && words.length > 1 && !words[1]!.startsWith('/')) {
     words.shift();
     map = 1;
-    if ((words[0] === '38' || words[0] === '3a') && words.length > 1 && /^[0-9a-f]/.test(words[1]!))
-      map = words.shift() === '38' ? 2 : 3;
+    const next: string = words[0]!;
+    if ((next === '38' || next === '3a') && words.length > 1 && /^[0-9a-f]/.test(words[1]!)) {
+      words.shift();
+      map = next === '38' ? 2 : 3;
+    }
   }
   const [first, last] = words
     .shift()!

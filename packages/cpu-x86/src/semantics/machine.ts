@@ -85,7 +85,7 @@ export abstract class Machine extends Code {
   /** Opens an operand for read-modify-write; probes for writing before anything is changed. */
   abstract rmw(op: Operand): ReadModifyWrite;
   /** Number of a `sreg`, `creg`, `dreg` or `st` operand. */
-  abstract index(op: Operand): Val<'i32'>;
+  abstract regNumber(op: Operand): Val<'i32'>;
   /** Effective address (offset without segment) of a memory operand, truncated to the address size: LEA. */
   abstract ea(op: Operand): Val<'i64'>;
   /**

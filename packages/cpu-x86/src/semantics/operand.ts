@@ -1,7 +1,7 @@
 /** Width of an operand in bits; 80 is the x87 extended format and descriptors of 6 or 10 bytes are 48 and 80. */
 export type Bits = 8 | 16 | 32 | 64 | 80 | 128 | 48;
 
-/** Register file an operand lives in. `sreg`, `creg`, `dreg` and `st` are read by number with `Machine.index`. */
+/** Register file an operand lives in. `sreg`, `creg`, `dreg` and `st` are read by number with `Machine.regNumber`. */
 export type RegFile = 'gpr' | 'xmm' | 'mmx' | 'sreg' | 'creg' | 'dreg' | 'st';
 
 /**
