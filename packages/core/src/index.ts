@@ -1,4 +1,9 @@
 export * from './chardev/char-backend.ts';
+export * from './chardev/char-mux.ts';
+export * from './chardev/chardev-spec.ts';
+export * from './chardev/null-backend.ts';
+export * from './chardev/option-list.ts';
+export * from './chardev/ringbuf-backend.ts';
 export { Scope } from './container/container.ts';
 export * from './container/service.ts';
 export * from './cpu/cpu-model.ts';
@@ -23,6 +28,8 @@ export * from './memory/layout.ts';
 export * from './memory/machine-memory.ts';
 export * from './memory/ram-block.ts';
 export * from './memory/wasm-host.ts';
+export * from './plugin/check-plugin.ts';
 export * from './plugin/define-plugin.ts';
+export * from './plugin/registry.ts';
 export * from './time/clock.ts';
 export * from './vmstate/index.ts';
