@@ -1,0 +1,38 @@
+/** `npm run check`: format, lint, types by both compilers, dependency rules, docs validation, tests; stops at the first failure. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const bin = (name: string): string => join(root, 'node_modules/.bin', name);
+const testConfigs = ['packages', 'plugins']
+  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name, 'tsconfig.test.json')))
+  .filter((path) => existsSync(join(root, path)));
+
+const steps: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ['format and lint', bin('biome'), 'check', '.'],
+  ['types (TypeScript 6)', bin('tsc'), '-b'],
+  [
+    'types (TypeScript 7)',
+    process.execPath,
+    join(root, 'node_modules/typescript-7/bin/tsc'),
+    '-p',
+    'tsconfig.check.json',
+  ],
+  ...testConfigs.map((path) => [`types of ${path}`, bin('tsc'), '-p', path] as const),
+  ['types of tools, tests and samples', bin('tsc'), '-p', 'tsconfig.tools.json'],
+  ['dependency rules', bin('depcruise'), 'packages', 'plugins'],
+  ['docs', bin('typedoc')],
+  ['tests', process.execPath, '-C', '@sterna/source', join(root, 'tools/test.ts')],
+];
+
+for (const [name, command, ...args] of steps) {
+  if (process.argv.includes('--no-tests') && name === 'tests') continue;
+  console.log(`\n== ${name}`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) {
+    console.error(`check: '${name}' failed`);
+    process.exit(status ?? 1);
+  }
+}
+console.log('\ncheck: all steps passed');
