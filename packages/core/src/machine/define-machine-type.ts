@@ -65,6 +65,8 @@ export interface MachineBuilder {
   setSectionOrder(order: (sections: readonly SectionName[]) => readonly SectionName[]): void;
   /** Ends the sleep of halted vCPUs: an interrupt controller calls it when its output rises. */
   wake(): void;
+  /** Index of the vCPU whose access is being served, -1 outside slices: per-CPU registers at one address need it. */
+  currentCpu(): number;
   /** The command line after plugins' contributions. */
   kernelCmdline(text: string): string;
 }

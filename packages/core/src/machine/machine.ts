@@ -221,6 +221,7 @@ export class Machine {
         this.#sectionOrder = order;
       },
       wake: () => this.loop.wake(),
+      currentCpu: () => this.loop.current?.index ?? -1,
       kernelCmdline: (text) => this.hooks.kernelCmdline.call(text),
     };
   }

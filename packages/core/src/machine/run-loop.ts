@@ -36,6 +36,8 @@ export class RunLoop {
   #scheduled = false;
   #sleep: { cancel(): void } | undefined;
   #next = 0;
+  /** The vCPU whose slice runs; undefined between slices. */
+  current: VCpu | undefined;
   /** Share of host time that vCPUs get, 1 = all; auto-converge lowers it. */
   throttle = 1;
   /** Instructions executed since creation, for statistics. */
@@ -112,11 +114,13 @@ export class RunLoop {
 
   #slice(cpu: VCpu): void {
     const clock = this.#clock;
+    this.current = cpu;
     clock.beginSlice(cpu);
     let exit: CpuExit;
     try {
       exit = cpu.run(clock.budget(SLICE_INSTRUCTIONS));
     } finally {
+      this.current = undefined;
       clock.endSlice(cpu.executed);
       this.executed += cpu.executed;
     }
