@@ -4,8 +4,7 @@ import type { DeviceSpec } from '../device/define-device.ts';
 import type { PropertyInput, PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { IrqLine } from '../irq/irq.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
-import type { MachineMemory } from '../memory/machine-memory.ts';
-import type { RamBlock } from '../memory/ram-block.ts';
+import type { MachineMemory, OwnedRamBlock, RamBlockOptions } from '../memory/machine-memory.ts';
 
 /** What to boot; files are read by the host before the machine is built. */
 export interface BootImages {
@@ -52,7 +51,7 @@ export interface MachineBuilder {
   /** Serial backends in order of `-serial`; undefined entries are `none`. */
   readonly serials: readonly (string | undefined)[];
   /** Makes a RAM block. */
-  ram(name: string, size: number, options?: { readonly maxLength?: number; readonly resizable?: boolean }): RamBlock;
+  ram(name: string, size: number, options?: RamBlockOptions): OwnedRamBlock;
   /** Makes the vCPUs of the configured type. */
   createCpus(provide?: (scope: Scope, index: number) => void): readonly VCpu[];
   /** Adds and maps a device. */

@@ -15,15 +15,37 @@ export class OwnedRamBlock implements RamBlock {
   readonly hostOffset: number;
   readonly maxLength: number;
   readonly resizable: boolean;
+  /** Used lengths that a block which is not resizable may take over from a migration's source. */
+  readonly lengths: readonly number[];
   usedLength: number;
+  /** Told after the used length has changed: the machine maps it anew. */
+  onResize: () => void = () => {};
 
-  constructor(name: string, hostOffset: number, usedLength: number, maxLength: number, resizable: boolean) {
+  constructor(
+    name: string,
+    hostOffset: number,
+    usedLength: number,
+    maxLength: number,
+    resizable: boolean,
+    lengths: readonly number[],
+  ) {
     this.name = name;
+    this.lengths = lengths;
     this.hostOffset = hostOffset;
     this.usedLength = usedLength;
     this.maxLength = maxLength;
     this.resizable = resizable;
   }
+}
+
+/** Options of a RAM block. */
+export interface RamBlockOptions {
+  /** Bytes that may come into use; the size by default. */
+  readonly maxLength?: number;
+  /** Any used length up to the maximum may arrive with a migration (QEMU's resizable blocks). */
+  readonly resizable?: boolean;
+  /** Further used lengths that may arrive for a block that is otherwise fixed, as firmware images of other builds. */
+  readonly lengths?: readonly number[];
 }
 
 /**
@@ -68,12 +90,9 @@ export class MachineMemory {
    *
    * @throws ConfigError when the size is not a multiple of a page or the reserved room is used up.
    */
-  allocate(
-    name: string,
-    size: number,
-    options: { readonly maxLength?: number; readonly resizable?: boolean } = {},
-  ): OwnedRamBlock {
-    const maxLength = options.maxLength ?? size;
+  allocate(name: string, size: number, options: RamBlockOptions = {}): OwnedRamBlock {
+    const lengths = options.lengths ?? [];
+    const maxLength = Math.max(options.maxLength ?? size, ...lengths);
     if (size <= 0 || size % PAGE_SIZE !== 0 || maxLength < size) {
       throw new ConfigError(
         'STERNA_ERR_RAM_SIZE',
@@ -86,11 +105,32 @@ export class MachineMemory {
         'STERNA_ERR_RAM_SIZE',
         `RAM block ${name} of ${maxLength} bytes does not fit the machine's memory`,
       );
-    const block = new OwnedRamBlock(name, this.#next, size, maxLength, options.resizable ?? false);
+    const block = new OwnedRamBlock(name, this.#next, size, maxLength, options.resizable ?? false, lengths);
     this.#next = Math.ceil(end / WASM_PAGE) * WASM_PAGE;
     this.blocks.push(block);
     this.u8.fill(PAGE_UNTOUCHED, this.flagIndex(block.hostOffset), this.flagIndex(block.hostOffset + maxLength));
     return block;
+  }
+
+  /**
+   * Gives a block another used length.
+   *
+   * @throws RangeError when the block cannot have it.
+   */
+  resize(block: RamBlock, usedLength: number): void {
+    const owned = this.blocks.find((candidate) => candidate === block);
+    if (owned === undefined) throw new RangeError(`RAM block ${block.name} is not of this machine`);
+    if (usedLength === owned.usedLength) return;
+    const allowed = owned.resizable
+      ? usedLength > 0 && usedLength <= owned.maxLength
+      : owned.lengths.includes(usedLength);
+    if (!allowed || usedLength % PAGE_SIZE !== 0) {
+      throw new RangeError(
+        `RAM block ${block.name} has ${owned.usedLength} bytes here and cannot be given ${usedLength}`,
+      );
+    }
+    owned.usedLength = usedLength;
+    owned.onResize();
   }
 
   /** Reserves bytes in the bounce area of devices and host I/O. */
