@@ -1,0 +1,61 @@
+/**
+ * `npm run bench [-- --runs N] [--only boot,boot-busy,loops] [--json]`: figures of Sterna as ratios to QEMU TCG,
+ * measured in interleaved pairs of one run.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fetchLinuxGuest } from '@sterna/guests/node';
+import { type BootGuest, type BootSubject, bootOnce } from './boot.ts';
+import { type Comparison, compare, table } from './stats.ts';
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    qemu: { type: 'string', default: 'qemu-system-x86_64' },
+  },
+});
+const runs = Number(values.runs);
+const wanted = (name: string): boolean => values.only === undefined || values.only.split(',').includes(name);
+
+const sterna: BootSubject = {
+  name: 'Sterna',
+  command: [join(import.meta.dirname, '../node_modules/.bin/sterna-system-x86_64')],
+};
+const qemuVersion = /version (\S+)/.exec(spawnSync(values.qemu, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1];
+if (qemuVersion === undefined) {
+  console.error(`bench: ${values.qemu} is not installed; tools/peers/install.sh installs it`);
+  process.exit(2);
+}
+const qemu: BootSubject = { name: `QEMU ${qemuVersion} TCG`, command: [values.qemu, '-accel', 'tcg'] };
+const rows: Comparison[] = [];
+const say = (text: string): void => void (values.json || console.error(text));
+
+async function boots(figure: string, guest: BootGuest): Promise<void> {
+  const ours: number[] = [];
+  const peer: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    ours.push((await bootOnce(sterna, guest)).seconds);
+    peer.push((await bootOnce(qemu, guest)).seconds);
+    say(`${figure} ${i + 1}/${runs}: ${ours.at(-1)!.toFixed(2)} s, QEMU ${peer.at(-1)!.toFixed(2)} s`);
+  }
+  rows.push(compare(figure, 's', qemu.name, ours, peer));
+}
+
+if (wanted('boot') || wanted('boot-busy')) {
+  const { kernel, initrd } = await fetchLinuxGuest();
+  const guest = { kernel: kernel.path, initrd, readyLine: 'STERNA-SHELL-READY' };
+  if (wanted('boot')) await boots('boot Debian kernel to shell', guest);
+  if (wanted('boot-busy')) {
+    // The other core is kept busy, as on a shared machine.
+    const burner = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+    try {
+      await boots('boot while another process burns a core', guest);
+    } finally {
+      burner.kill('SIGKILL');
+    }
+  }
+}
+console.log(values.json ? JSON.stringify(rows) : table(rows));

@@ -1,0 +1,63 @@
+/** Middle value; the mean of the two middle ones for an even count. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** One figure against a peer, measured in interleaved pairs of one run. */
+export interface Comparison {
+  readonly figure: string;
+  readonly unit: string;
+  readonly ours: number;
+  readonly peer: number;
+  readonly peerName: string;
+  /** Median of the pairwise ratios ours / peer. */
+  readonly ratio: number;
+  readonly pairs: number;
+  /** True when a smaller ratio is better. */
+  readonly lowerIsBetter: boolean;
+}
+
+/** Compares two series measured in pairs. */
+export function compare(
+  figure: string,
+  unit: string,
+  peerName: string,
+  ours: readonly number[],
+  peer: readonly number[],
+  lowerIsBetter = true,
+): Comparison {
+  return {
+    figure,
+    unit,
+    ours: median(ours),
+    peer: median(peer),
+    peerName,
+    ratio: median(ours.map((value, i) => value / peer[i]!)),
+    pairs: ours.length,
+    lowerIsBetter,
+  };
+}
+
+/** Prints comparisons as a table for people. */
+export function table(rows: readonly Comparison[]): string {
+  const header = ['figure', 'Sterna', 'peer', 'ratio', 'pairs', 'peer is'];
+  const cells = rows.map((r) => [
+    r.figure,
+    `${r.ours.toFixed(2)} ${r.unit}`,
+    `${r.peer.toFixed(2)} ${r.unit}`,
+    `${r.ratio.toFixed(2)}${r.lowerIsBetter ? '' : ' (more is better)'}`,
+    String(r.pairs),
+    r.peerName,
+  ]);
+  const widths = header.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
+  return [header, ...cells]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
