@@ -22,6 +22,7 @@ const steps: readonly (readonly [name: string, command: string, ...args: string[
   ...testConfigs.map((path) => [`types of ${path}`, bin('tsc'), '-p', path] as const),
   ['types of tools, tests and samples', bin('tsc'), '-p', 'tsconfig.tools.json'],
   ['dependency rules', bin('depcruise'), 'packages', 'plugins'],
+  ['generated reference pages', process.execPath, '-C', '@sterna/source', join(root, 'tools/reference.ts'), '--check'],
   ['docs', bin('typedoc')],
   ['tests', process.execPath, '-C', '@sterna/source', join(root, 'tools/test.ts')],
 ];
