@@ -1,0 +1,516 @@
+import type { Timer, VirtualClock } from '@sterna/core';
+import type { LoadGate } from '../support/load-gate.ts';
+import type { ApicBus, ApicOnBus } from './apic-bus.ts';
+import type { CpuPort, LocalApicPort } from './cpu-port.ts';
+import {
+  APIC_DEFAULT_ADDRESS,
+  BASE_BSP,
+  BASE_ENABLE,
+  DFR_CLUSTER,
+  DFR_FLAT,
+  DM_EXTINT,
+  DM_FIXED,
+  DM_INIT,
+  DM_NMI,
+  DM_SIPI,
+  DM_SMI,
+  ESR_ILLEGAL_ADDRESS,
+  LVT_COUNT,
+  LVT_LEVEL,
+  LVT_LINT0,
+  LVT_LINT1,
+  LVT_MASKED,
+  LVT_PERIODIC,
+  LVT_TIMER,
+  PHYS_LIMIT,
+  REG_APR,
+  REG_CURRENT_COUNT,
+  REG_DFR,
+  REG_DIVIDE,
+  REG_EOI,
+  REG_ESR,
+  REG_ICR_HIGH,
+  REG_ICR_LOW,
+  REG_ID,
+  REG_INITIAL_COUNT,
+  REG_IRR,
+  REG_ISR,
+  REG_LDR,
+  REG_LVT,
+  REG_PPR,
+  REG_SVR,
+  REG_TMR,
+  REG_TPR,
+  REG_VERSION,
+  SVR_ENABLE,
+} from './registers.ts';
+import { clearBit, highestBit, setBit, testBit } from './vectors.ts';
+
+/** Version register: integrated APIC with six LVT entries. */
+const VERSION = 0x14 | ((LVT_COUNT - 1) << 16);
+/** Bits of MSR 0x1b that may be written: address, enable, BSP. The x2APIC bit is reserved without the feature. */
+const BASE_RESERVED_LOW = 0x6ff;
+
+/**
+ * A local APIC in xAPIC mode.
+ *
+ * Its one output is the CPU's interrupt request, a pure function of this state and the
+ * 8259's output: {@link LocalApic.updateLine} computes it after every change and after a load.
+ *
+ * @see SDM vol. 3A §11; QEMU hw/intc/apic.c, v10.0
+ */
+export class LocalApic implements ApicOnBus, LocalApicPort {
+  readonly index: number;
+  apicbase = 0;
+  id: number;
+  arbId = 0;
+  tpr = 0;
+  spuriousVec = 0xff;
+  logDest = 0;
+  destMode = DFR_FLAT;
+  readonly isr = new Uint32Array(8);
+  readonly tmr = new Uint32Array(8);
+  readonly irr = new Uint32Array(8);
+  readonly lvt = new Uint32Array(LVT_COUNT);
+  esr = 0;
+  readonly icr = new Uint32Array(2);
+  divideConf = 0;
+  /** log2 of the timer's divider. */
+  countShift = 0;
+  initialCount = 0;
+  /** Virtual ns. */
+  initialCountLoadTime = 0;
+  /** Virtual ns of the last deadline, also when it has passed. */
+  nextTime = 0;
+  /** Virtual ns of the armed deadline, -1 when there is none. */
+  timerExpiry = -1;
+  sipiVector = 0;
+  waitForSipi = false;
+
+  readonly #initialId: number;
+  readonly #cpu: CpuPort;
+  readonly #bus: ApicBus;
+  readonly #clock: VirtualClock;
+  readonly #gate: LoadGate;
+  readonly #timer: Timer;
+  #line = false;
+
+  constructor(index: number, id: number, cpu: CpuPort, bus: ApicBus, clock: VirtualClock, gate: LoadGate) {
+    this.index = index;
+    this.#initialId = id;
+    this.id = id;
+    this.#cpu = cpu;
+    this.#bus = bus;
+    this.#clock = clock;
+    this.#gate = gate;
+    this.#timer = clock.timer(`apic${index}`, () => this.#timerExpired());
+  }
+
+  /** Leaves the bus. */
+  detach(): void {
+    this.#bus.detachApic(this);
+    this.#timer.cancel();
+  }
+
+  /** Power-on and system reset. */
+  reset(): void {
+    const isBsp = this.index === 0;
+    this.apicbase = (APIC_DEFAULT_ADDRESS + (isBsp ? BASE_BSP : 0) + BASE_ENABLE) >>> 0;
+    this.id = this.#initialId;
+    this.initReset();
+  }
+
+  /** Whether this is the bootstrap processor's. */
+  get isBsp(): boolean {
+    return (this.apicbase & BASE_BSP) !== 0;
+  }
+
+  initReset(): void {
+    this.tpr = 0;
+    this.spuriousVec = 0xff;
+    this.logDest = 0;
+    this.destMode = DFR_FLAT;
+    this.isr.fill(0);
+    this.tmr.fill(0);
+    this.irr.fill(0);
+    this.lvt.fill(LVT_MASKED);
+    this.esr = 0;
+    this.icr.fill(0);
+    this.divideConf = 0;
+    this.countShift = 0;
+    this.initialCount = 0;
+    this.initialCountLoadTime = 0;
+    this.nextTime = 0;
+    this.timerExpiry = -1;
+    this.#timer.cancel();
+    this.waitForSipi = !this.isBsp;
+    // Firmware that knows no APIC expects the 8259 to reach the bootstrap processor ("virtual wire").
+    if (this.isBsp) this.lvt[LVT_LINT0] = DM_EXTINT << 8;
+    this.updateLine();
+  }
+
+  // --- interrupt request and acknowledge ---
+
+  get enabled(): boolean {
+    return (this.apicbase & BASE_ENABLE) !== 0;
+  }
+
+  hasInterrupt(): boolean {
+    return this.#line;
+  }
+
+  /** Processor priority: the higher of TPR and the class being served (SDM vol. 3A §11.8.3.1). */
+  get ppr(): number {
+    const served = Math.max(0, highestBit(this.isr)) & 0xf0;
+    return this.tpr >> 4 >= served >> 4 ? this.tpr : served;
+  }
+
+  /** The vector that may be delivered now, or -1. */
+  #deliverable(): number {
+    if ((this.spuriousVec & SVR_ENABLE) === 0) return -1;
+    const vector = highestBit(this.irr);
+    if (vector <= 0) return -1;
+    const ppr = this.ppr;
+    return ppr !== 0 && (vector & 0xf0) <= (ppr & 0xf0) ? -1 : vector;
+  }
+
+  /** True when the 8259's output reaches the CPU as an ExtINT. */
+  #acceptsPic(): boolean {
+    if (!this.enabled) return this.isBsp;
+    const lint0 = this.lvt[LVT_LINT0]!;
+    return (lint0 & LVT_MASKED) === 0 && ((lint0 >> 8) & 7) === DM_EXTINT;
+  }
+
+  #requests(): boolean {
+    return this.#deliverable() > 0 || (this.#acceptsPic() && this.#bus.picOutput);
+  }
+
+  /** Tells the CPU the level of its interrupt request. */
+  updateLine(): void {
+    const level = this.#requests();
+    if (level === this.#line) return;
+    this.#line = level;
+    this.#cpu.setInterruptLine(level);
+  }
+
+  /** After a load: rebuilds the timer, and tells the CPU the level whatever it was told before. */
+  restore(): void {
+    if (this.timerExpiry !== -1) this.#timer.arm(this.timerExpiry);
+    else this.#timer.cancel();
+    this.#line = this.#requests();
+    this.#cpu.setInterruptLine(this.#line);
+  }
+
+  acknowledgeInterrupt(): number {
+    // ExtINT ignores priorities, so the 8259 goes first (QEMU hw/intc/apic.c, v10.0).
+    if (this.#acceptsPic() && this.#bus.picOutput) {
+      const vector = this.#bus.readPicIrq();
+      this.updateLine();
+      return vector;
+    }
+    const vector = this.#deliverable();
+    if (vector < 0) {
+      this.updateLine();
+      return -1;
+    }
+    clearBit(this.irr, vector);
+    setBit(this.isr, vector);
+    this.updateLine();
+    return vector;
+  }
+
+  setIrq(vector: number, level: boolean): void {
+    setBit(this.irr, vector);
+    if (level) setBit(this.tmr, vector);
+    else clearBit(this.tmr, vector);
+    this.updateLine();
+  }
+
+  nmi(): void {
+    this.#cpu.nmi();
+  }
+
+  smi(): void {
+    this.#cpu.smi();
+  }
+
+  init(): void {
+    this.#cpu.init();
+  }
+
+  startup(vector: number): void {
+    this.sipiVector = vector;
+    this.#cpu.sipi(vector);
+  }
+
+  takeSipi(): number {
+    if (!this.waitForSipi) return -1;
+    this.waitForSipi = false;
+    return this.sipiVector;
+  }
+
+  #endOfInterrupt(): void {
+    const vector = highestBit(this.isr);
+    if (vector < 0) return;
+    clearBit(this.isr, vector);
+    if (testBit(this.tmr, vector)) this.#bus.broadcastEoi(vector);
+    this.updateLine();
+  }
+
+  // --- local sources ---
+
+  setLint0(level: boolean): void {
+    if (!this.#gate.loading) {
+      const lint0 = this.lvt[LVT_LINT0]!;
+      const fixed = ((lint0 >> 8) & 7) === DM_FIXED;
+      if (level) this.#deliverLocal(LVT_LINT0);
+      else if (fixed && (lint0 & LVT_LEVEL) !== 0) clearBit(this.irr, lint0 & 0xff);
+    }
+    this.updateLine();
+  }
+
+  /** An NMI from outside: QMP `inject-nmi` and chipset NMIs arrive at LINT1. */
+  externalNmi(): void {
+    this.#deliverLocal(LVT_LINT1);
+  }
+
+  #deliverLocal(entry: number): void {
+    const lvt = this.lvt[entry]!;
+    if ((lvt & LVT_MASKED) !== 0) return;
+    switch ((lvt >> 8) & 7) {
+      case DM_SMI:
+        this.#cpu.smi();
+        break;
+      case DM_NMI:
+        this.#cpu.nmi();
+        break;
+      case DM_FIXED:
+        this.setIrq(lvt & 0xff, (entry === LVT_LINT0 || entry === LVT_LINT1) && (lvt & LVT_LEVEL) !== 0);
+        break;
+      default: // ExtINT is part of updateLine; INIT does not exist in an LVT entry
+        break;
+    }
+  }
+
+  // --- timer: 1 GHz divided by 2^countShift ---
+
+  #units(now: number): number {
+    return Math.floor((now - this.initialCountLoadTime) / 2 ** this.countShift);
+  }
+
+  /** Counter value at `now`. */
+  currentCount(now: number): number {
+    const units = this.#units(now);
+    if ((this.lvt[LVT_TIMER]! & LVT_PERIODIC) === 0) return units >= this.initialCount ? 0 : this.initialCount - units;
+    return this.initialCount === 0 ? 0 : this.initialCount - (units % (this.initialCount + 1));
+  }
+
+  /** Arms the next deadline as seen from `now`. A period is one unit longer than the initial count. */
+  #armTimer(now: number): void {
+    this.timerExpiry = -1;
+    const units = this.#nextUnits(now);
+    if (units < 0) {
+      this.#timer.cancel();
+      return;
+    }
+    this.nextTime = this.initialCountLoadTime + units * 2 ** this.countShift;
+    this.timerExpiry = this.nextTime;
+    this.#timer.arm(this.nextTime);
+  }
+
+  #nextUnits(now: number): number {
+    const timer = this.lvt[LVT_TIMER]!;
+    if ((timer & LVT_MASKED) !== 0) return -1;
+    const units = this.#units(now);
+    const period = this.initialCount + 1;
+    if ((timer & LVT_PERIODIC) === 0) return units >= this.initialCount ? -1 : period;
+    return this.initialCount === 0 ? -1 : (Math.floor(units / period) + 1) * period;
+  }
+
+  #timerExpired(): void {
+    this.#deliverLocal(LVT_TIMER);
+    // From the deadline, not from the clock: a late loop must not stretch the period.
+    this.#armTimer(this.nextTime);
+  }
+
+  // --- destinations ---
+
+  matchesLogical(destination: number): boolean {
+    if (this.destMode === DFR_FLAT) return (destination & this.logDest) !== 0;
+    if (this.destMode !== DFR_CLUSTER) return false;
+    return (destination & 0xf0) === (this.logDest & 0xf0) && (destination & this.logDest & 0x0f) !== 0;
+  }
+
+  #sendIpi(): void {
+    const low = this.icr[0]!;
+    const vector = low & 0xff;
+    const mode = (low >> 8) & 7;
+    const logical = (low & 0x800) !== 0;
+    const level = (low & 0x8000) !== 0;
+    const shorthand = (low >> 18) & 3;
+    const destination = this.icr[1]! >>> 24;
+    if (mode === DM_INIT && level && (low & 0x4000) === 0) {
+      // INIT level de-assert resets nothing (SDM vol. 3A §11.6.1).
+      if (shorthand === 0) this.#bus.synchroniseArbitration(destination, logical);
+      else this.#bus.synchroniseArbitration(0xff, false);
+      return;
+    }
+    switch (shorthand) {
+      case 0:
+        this.#bus.deliver(destination, logical, mode, vector, level);
+        break;
+      case 1:
+        this.#sendToSelf(mode, vector, level);
+        break;
+      case 2:
+        this.#bus.deliverAll(undefined, mode, vector, level);
+        break;
+      default:
+        this.#bus.deliverAll(this, mode, vector, level);
+    }
+  }
+
+  #sendToSelf(mode: number, vector: number, level: boolean): void {
+    if (mode === DM_NMI) this.#cpu.nmi();
+    else if (mode === DM_SMI) this.#cpu.smi();
+    else if (mode === DM_INIT) this.#cpu.init();
+    else if (mode === DM_SIPI) this.startup(vector);
+    else this.setIrq(vector, level);
+  }
+
+  // --- registers ---
+
+  readRegister(index: number): number {
+    if (index >= REG_ISR && index < REG_ISR + 8) return this.isr[index - REG_ISR]!;
+    if (index >= REG_TMR && index < REG_TMR + 8) return this.tmr[index - REG_TMR]!;
+    if (index >= REG_IRR && index < REG_IRR + 8) return this.irr[index - REG_IRR]!;
+    if (index >= REG_LVT && index < REG_LVT + LVT_COUNT) return this.lvt[index - REG_LVT]!;
+    switch (index) {
+      case REG_ID:
+        return (this.id << 24) >>> 0;
+      case REG_VERSION:
+        return VERSION;
+      case REG_TPR:
+        return this.tpr;
+      case REG_APR:
+      case REG_EOI:
+        return 0;
+      case REG_PPR:
+        return this.ppr;
+      case REG_LDR:
+        return (this.logDest << 24) >>> 0;
+      case REG_DFR:
+        return ((this.destMode << 28) | 0x0fff_ffff) >>> 0;
+      case REG_SVR:
+        return this.spuriousVec;
+      case REG_ESR:
+        return this.esr;
+      case REG_ICR_LOW:
+        return this.icr[0]!;
+      case REG_ICR_HIGH:
+        return this.icr[1]!;
+      case REG_INITIAL_COUNT:
+        return this.initialCount;
+      case REG_CURRENT_COUNT:
+        return this.currentCount(this.#clock.now());
+      case REG_DIVIDE:
+        return this.divideConf;
+      default:
+        this.esr |= ESR_ILLEGAL_ADDRESS;
+        return 0;
+    }
+  }
+
+  writeRegister(index: number, value: number): void {
+    if (index >= REG_LVT && index < REG_LVT + LVT_COUNT) {
+      this.#writeLvt(index - REG_LVT, value);
+      return;
+    }
+    switch (index) {
+      case REG_ID:
+        this.id = value >>> 24;
+        break;
+      case REG_TPR:
+        this.tpr = value & 0xff;
+        this.updateLine();
+        break;
+      case REG_EOI:
+        this.#endOfInterrupt();
+        break;
+      case REG_LDR:
+        this.logDest = value >>> 24;
+        break;
+      case REG_DFR:
+        this.destMode = value >>> 28;
+        break;
+      case REG_SVR:
+        this.spuriousVec = value & 0x1ff;
+        this.updateLine();
+        break;
+      case REG_ICR_LOW:
+        this.icr[0] = value;
+        this.#sendIpi();
+        break;
+      case REG_ICR_HIGH:
+        this.icr[1] = value;
+        break;
+      case REG_INITIAL_COUNT:
+        this.initialCount = value >>> 0;
+        this.initialCountLoadTime = this.#clock.now();
+        this.#armTimer(this.initialCountLoadTime);
+        break;
+      case REG_DIVIDE:
+        this.divideConf = value & 0xb;
+        this.countShift = ((this.divideConf & 3) + ((this.divideConf >> 1) & 4) + 1) & 7;
+        break;
+      default:
+        if (!isReadOnly(index)) this.esr |= ESR_ILLEGAL_ADDRESS;
+    }
+  }
+
+  #writeLvt(entry: number, value: number): void {
+    this.lvt[entry] = value;
+    if (entry === LVT_TIMER) {
+      this.#armTimer(this.#clock.now());
+    } else if (entry === LVT_LINT0) {
+      // Unmasking a fixed LINT0 while the 8259 asks latches the request at once.
+      if (this.#bus.picOutput) this.#deliverLocal(LVT_LINT0);
+      this.updateLine();
+    }
+  }
+
+  getTpr(): number {
+    return this.tpr >> 4;
+  }
+
+  setTpr(priorityClass: number): void {
+    this.tpr = (priorityClass & 0xf) << 4;
+    this.updateLine();
+  }
+
+  getBase(): number {
+    return this.apicbase;
+  }
+
+  setBase(value: number): boolean {
+    if (value < 0 || value >= PHYS_LIMIT || ((value % 0x1000) & BASE_RESERVED_LOW) !== 0) return false;
+    // The BSP flag is fixed, and so is the address that answers: nobody moves the page.
+    const address = (value % 2 ** 32) - (value % 0x1000);
+    const enable = ((value % 0x1000) & BASE_ENABLE) !== 0;
+    this.apicbase = address + (this.apicbase & BASE_BSP) + (enable ? BASE_ENABLE : 0);
+    if (!enable) this.spuriousVec &= ~SVR_ENABLE;
+    this.updateLine();
+    return true;
+  }
+}
+
+function isReadOnly(index: number): boolean {
+  return (
+    index === REG_VERSION ||
+    index === REG_APR ||
+    index === REG_PPR ||
+    (index >= REG_ISR && index < REG_IRR + 8) ||
+    index === REG_ESR ||
+    index === REG_CURRENT_COUNT
+  );
+}
