@@ -1,0 +1,88 @@
+import { SternaError, unknownNameHint } from '@sterna/core';
+
+/** QEMU's capabilities in the order `query-migrate-capabilities` lists them, with what stands in the way of those not offered. */
+const CAPABILITIES = {
+  xbzrle: 'compression of repeated pages has not landed yet',
+  'rdma-pin-all': 'there is no RDMA on this host',
+  'auto-converge': 'CPU throttling has not landed yet',
+  'zero-blocks': 'block migration was removed from QEMU',
+  events: undefined,
+  'postcopy-ram': 'postcopy has not landed yet',
+  'x-colo': 'COLO has not landed yet',
+  'release-ram': 'postcopy has not landed yet',
+  'return-path': undefined,
+  'pause-before-switchover': undefined,
+  multifd: 'multifd has not landed yet',
+  'dirty-bitmaps': 'the block layer has not landed yet',
+  'postcopy-blocktime': 'postcopy has not landed yet',
+  'late-block-activate': undefined,
+  'x-ignore-shared': 'shared RAM files have not landed yet',
+  'validate-uuid': undefined,
+  'background-snapshot': 'background snapshots have not landed yet',
+  'zero-copy-send': 'this host offers no zero-copy sockets',
+  'postcopy-preempt': 'postcopy has not landed yet',
+  'switchover-ack': undefined,
+  'dirty-limit': 'this engine has no KVM dirty ring',
+  'mapped-ram': 'mapped-ram files have not landed yet',
+} as const satisfies Record<string, string | undefined>;
+
+/** Name of a capability, as in QMP. */
+export type CapabilityName = keyof typeof CAPABILITIES;
+
+/** One capability and whether it is on. */
+export interface CapabilityStatus {
+  readonly capability: CapabilityName;
+  readonly state: boolean;
+}
+
+/** The set of capabilities of one machine; all off at first. */
+export class Capabilities {
+  #on: ReadonlySet<CapabilityName> = new Set();
+
+  has(name: CapabilityName): boolean {
+    return this.#on.has(name);
+  }
+
+  /** All capabilities, in QEMU's order. */
+  list(): CapabilityStatus[] {
+    return capabilityNames().map((capability) => ({ capability, state: this.#on.has(capability) }));
+  }
+
+  /**
+   * Switches capabilities: the whole list is checked first, then applied.
+   *
+   * @throws SternaError `STERNA_ERR_CAPABILITY` for an unknown one, one that is not offered here, or a set that contradicts itself.
+   */
+  set(changes: readonly { readonly capability: string; readonly state: boolean }[]): void {
+    const next = new Set(this.#on);
+    for (const { capability, state } of changes) {
+      if (!isCapability(capability)) {
+        throw refused(
+          `migration capability '${capability}' is unknown, ${unknownNameHint(capability, capabilityNames())}`,
+        );
+      }
+      const obstacle = CAPABILITIES[capability];
+      if (state && obstacle !== undefined)
+        throw refused(`migration capability '${capability}' is not available: ${obstacle}`);
+      if (state) next.add(capability);
+      else next.delete(capability);
+    }
+    if (next.has('switchover-ack') && !next.has('return-path')) {
+      throw refused("migration capability 'switchover-ack' needs 'return-path'");
+    }
+    this.#on = next;
+  }
+}
+
+function capabilityNames(): CapabilityName[] {
+  // The table is the definition of the type.
+  return Object.keys(CAPABILITIES) as CapabilityName[];
+}
+
+function isCapability(name: string): name is CapabilityName {
+  return Object.hasOwn(CAPABILITIES, name);
+}
+
+function refused(message: string): SternaError {
+  return new SternaError('STERNA_ERR_CAPABILITY', message);
+}

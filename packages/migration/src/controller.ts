@@ -1,0 +1,298 @@
+/** The control plane's view of migration: one object for each machine. */
+import { SternaError } from '@sterna/core';
+import { Capabilities } from './capabilities.ts';
+import { runDestination } from './destination/destination.ts';
+import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
+import type { MigrationHost } from './host.ts';
+import { MigrationCounters, type MigrationInfo } from './info.ts';
+import type { Pace } from './pace.ts';
+import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
+import { SourceMigration } from './source/source.ts';
+import { isMigrating, StatusCell } from './status.ts';
+import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
+import { type WireGeneration, type WireProperties, wireProperties } from './wire.ts';
+
+/** What a controller needs beside the machine. */
+export interface ControllerOptions {
+  readonly transport: MigrationTransport;
+  readonly pace: Pace;
+  /** Wire generation of streams this side writes; `compat` by default. */
+  readonly wire?: WireGeneration;
+  /** Single properties of it, from `-global migration.*`. */
+  readonly wireOverrides?: Partial<WireProperties>;
+}
+
+/** An outgoing migration as the controller holds it. */
+interface Outgoing {
+  readonly status: StatusCell;
+  readonly counters: MigrationCounters;
+  readonly abort: AbortController;
+  readonly continueSwitchover: PromiseWithResolvers<void>;
+  channel: MigrationChannel | undefined;
+  source: SourceMigration | undefined;
+  error: string | undefined;
+}
+
+/** Migrates one machine, out and in. */
+export class MigrationController {
+  /** Capabilities of both directions. */
+  readonly capabilities: Capabilities = new Capabilities();
+  /** Whether a guest that arrives running runs at once; `stop` and `cont` while waiting change it. */
+  autostart = true;
+  readonly #host: MigrationHost;
+  readonly #options: ControllerOptions;
+  readonly #wire: WireProperties;
+  #parameters: MigrationParameters = defaultParameters();
+  #outgoing: Outgoing | undefined;
+  #incoming:
+    | { readonly status: StatusCell; listener: MigrationListener | undefined; error: string | undefined }
+    | undefined;
+
+  constructor(host: MigrationHost, options: ControllerOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#wire = wireProperties(options.wire ?? 'compat', options.wireOverrides);
+  }
+
+  /** Current parameters. */
+  get parameters(): Readonly<MigrationParameters> {
+    return this.#parameters;
+  }
+
+  /** Changes parameters; `max-bandwidth` and `downtime-limit` take effect at once, also in a running migration. */
+  setParameters(changes: Readonly<Record<string, unknown>>): void {
+    this.#parameters = applyParameters(this.#parameters, changes);
+  }
+
+  /** Switches capabilities. @throws SternaError while a migration runs, or when one is not offered here */
+  setCapabilities(changes: readonly { readonly capability: string; readonly state: boolean }[]): void {
+    if (this.migrating) throw new MigrationStateError('a migration is in progress');
+    this.capabilities.set(changes);
+  }
+
+  /** Whether an outgoing or incoming migration is under way. */
+  get migrating(): boolean {
+    const incoming = this.#incoming?.status.value;
+    return isMigrating(this.#outgoing?.status.value ?? 'none') || incoming === 'active';
+  }
+
+  /**
+   * Moves the guest to where the uri leads. Resolves when it has moved; QMP's `migrate` does not wait for that.
+   *
+   * @throws MigrationStateError, SternaError `STERNA_ERR_MIGRATION_BLOCKED` at once; later whatever ended the
+   *   migration, with the guest running again here
+   */
+  async migrate(uri: string): Promise<MigrationInfo> {
+    return this.#migrateOver((signal) => this.#options.transport.connect(uri, signal));
+  }
+
+  /** Moves the guest over a channel that exists already. */
+  async migrateOverChannel(channel: MigrationChannel): Promise<MigrationInfo> {
+    return this.#migrateOver(async () => channel);
+  }
+
+  /** Throws what `migrate` would throw at once; for control planes that answer before the migration ends. */
+  checkMigrate(): void {
+    const { runState } = this.#host;
+    if (this.migrating) throw new MigrationStateError('a migration is in progress already');
+    if (runState === 'inmigrate') throw new MigrationStateError('this machine waits for an incoming migration');
+    if (runState === 'postmigrate') throw new MigrationStateError('the guest of this machine has moved away already');
+    const blocked = this.#blockedReasons();
+    if (blocked.length > 0)
+      throw new SternaError('STERNA_ERR_MIGRATION_BLOCKED', `migration is blocked: ${blocked.join('; ')}`);
+  }
+
+  async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
+    this.checkMigrate();
+    const outgoing: Outgoing = {
+      status: new StatusCell((status) => this.#emitStatus(status)),
+      counters: new MigrationCounters(),
+      abort: new AbortController(),
+      continueSwitchover: Promise.withResolvers<void>(),
+      channel: undefined,
+      source: undefined,
+      error: undefined,
+    };
+    this.#outgoing = outgoing;
+    outgoing.status.move('none', 'setup');
+    try {
+      outgoing.channel = await connect(outgoing.abort.signal);
+      outgoing.abort.signal.throwIfAborted();
+      await this.#runSource(outgoing, outgoing.channel);
+      await outgoing.channel.close();
+    } catch (error) {
+      const reason = error instanceof Error ? error : new TransportError(String(error));
+      outgoing.channel?.abort(reason);
+      this.#ended(outgoing, reason);
+      throw reason;
+    }
+    return this.query();
+  }
+
+  async #runSource(outgoing: Outgoing, channel: MigrationChannel): Promise<void> {
+    const { status, counters, abort } = outgoing;
+    const source = new SourceMigration({
+      host: this.#host,
+      channel,
+      wire: this.#wire,
+      capabilities: this.capabilities,
+      parameters: () => this.#parameters,
+      pace: this.#options.pace,
+      status,
+      counters,
+      signal: abort.signal,
+      continueSwitchover: outgoing.continueSwitchover.promise,
+    });
+    outgoing.source = source;
+    await source.run();
+  }
+
+  #ended({ status, abort }: Outgoing, reason: Error): void {
+    if (abort.signal.aborted) {
+      status.move('cancelling', 'cancelled');
+      return;
+    }
+    this.#outgoing!.error ??= messageOf(reason);
+    for (const from of ['setup', 'active', 'pre-switchover', 'device'] as const)
+      if (status.move(from, 'failed')) return;
+  }
+
+  /** Cancels an outgoing migration; nothing happens without one, or when the destination may already own the guest. */
+  cancel(): void {
+    const outgoing = this.#outgoing;
+    if (outgoing === undefined || outgoing.source?.committed === true) return;
+    const { status } = outgoing;
+    const from = status.value;
+    if (!isMigrating(from) || from === 'cancelling' || !status.move(from, 'cancelling')) return;
+    const reason = new MigrationCancelled();
+    outgoing.abort.abort(reason);
+    outgoing.channel?.abort(reason);
+  }
+
+  /** Ends a pause before the switchover. @throws MigrationStateError when the migration does not wait there */
+  continue(state: string): void {
+    const status = this.#outgoing?.status.value ?? 'none';
+    if (state !== 'pre-switchover' || status !== 'pre-switchover') {
+      throw new MigrationStateError(`the migration is in state ${status}, not ${state}`);
+    }
+    this.#outgoing?.continueSwitchover.resolve();
+  }
+
+  /**
+   * Waits at the uri for a guest and takes it over. Resolves when it has arrived.
+   *
+   * @param listening called when the source may connect
+   * @throws StreamError, TransportError; the machine stays stopped and can try again
+   */
+  async migrateIncoming(uri: string, listening?: () => void): Promise<void> {
+    const incoming = this.#beginIncoming();
+    try {
+      incoming.listener = await this.#options.transport.listen(uri);
+      listening?.();
+      const channel = await incoming.listener.accept();
+      await incoming.listener.close();
+      await this.#load(incoming.status, channel);
+    } catch (error) {
+      await incoming.listener?.close();
+      this.#incomingFailed(error);
+      throw error;
+    }
+  }
+
+  /** Takes a guest over from a channel that exists already. */
+  async migrateIncomingOverChannel(channel: MigrationChannel): Promise<void> {
+    const incoming = this.#beginIncoming();
+    try {
+      await this.#load(incoming.status, channel);
+    } catch (error) {
+      this.#incomingFailed(error);
+      throw error;
+    }
+  }
+
+  #beginIncoming() {
+    if (this.#host.runState !== 'inmigrate')
+      throw new MigrationStateError("this machine was not started with '-incoming'");
+    const before = this.#incoming?.status.value;
+    if (before !== undefined && before !== 'failed')
+      throw new MigrationStateError('the incoming migration has been started already');
+    const incoming = {
+      status: new StatusCell((status) => this.#emitStatus(status)),
+      listener: undefined as MigrationListener | undefined,
+      error: undefined as string | undefined,
+    };
+    this.#incoming = incoming;
+    incoming.status.move('none', 'setup');
+    return incoming;
+  }
+
+  async #load(status: StatusCell, channel: MigrationChannel): Promise<void> {
+    const { capabilities } = this;
+    try {
+      await runDestination({ host: this.#host, channel, capabilities, status, autostart: () => this.autostart });
+    } catch (error) {
+      channel.abort(error instanceof Error ? error : new TransportError(String(error)));
+      throw error;
+    }
+    await channel.close();
+    status.move('active', 'completed');
+  }
+
+  #incomingFailed(error: unknown): void {
+    const incoming = this.#incoming!;
+    incoming.error = messageOf(error);
+    this.#host.report?.(`the incoming migration failed: ${incoming.error}`);
+    if (!incoming.status.move('active', 'failed')) incoming.status.move('setup', 'failed');
+  }
+
+  /** The answer to `query-migrate`. */
+  query(): MigrationInfo {
+    const blocked = this.#blockedReasons();
+    const reasons = blocked.length === 0 ? {} : { 'blocked-reasons': blocked };
+    const outgoing = this.#outgoing;
+    if (outgoing === undefined) return { ...this.#incomingInfo(), ...reasons };
+    const { status, error } = outgoing;
+    const state = status.value;
+    const times = state === 'completed' || isMigrating(state) ? this.#figures(outgoing) : {};
+    return { status: state, ...times, ...(error === undefined ? {} : { 'error-desc': error }), ...reasons };
+  }
+
+  #figures({ status, counters }: Outgoing): Partial<MigrationInfo> {
+    if (status.value === 'setup') return {};
+    const total = counters.totalTime ?? Math.round(this.#options.pace.now() - counters.startedAt);
+    const downtime =
+      counters.downtime === undefined
+        ? { 'expected-downtime': counters.expectedDowntime }
+        : { downtime: counters.downtime };
+    return {
+      ram: counters.stats(status.value === 'completed'),
+      'total-time': total,
+      'setup-time': Math.round(counters.setupTime ?? 0),
+      ...downtime,
+    };
+  }
+
+  #incomingInfo(): MigrationInfo {
+    const incoming = this.#incoming;
+    if (incoming === undefined) return {};
+    const { status, listener, error } = incoming;
+    return {
+      status: status.value,
+      ...(error === undefined ? {} : { 'error-desc': error }),
+      ...(listener === undefined ? {} : { 'socket-address': [listener.uri] }),
+    };
+  }
+
+  #blockedReasons(): string[] {
+    const unmigratable = this.#host
+      .sections()
+      .flatMap(({ idstr, vmstate }) =>
+        typeof vmstate === 'object' && 'kind' in vmstate ? [`non-migratable device: ${idstr}`] : [],
+      );
+    return [...unmigratable, ...this.#host.blockedReasons('normal')];
+  }
+
+  #emitStatus(status: string): void {
+    if (this.capabilities.has('events')) this.#host.emit({ event: 'MIGRATION', data: { status } });
+  }
+}

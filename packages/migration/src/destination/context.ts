@@ -1,0 +1,32 @@
+import type { Capabilities } from '../capabilities.ts';
+import type { MigrationHost, StateSection } from '../host.ts';
+import type { RamLoader } from '../ram/load.ts';
+import type { GlobalState } from '../sections/global-state.ts';
+import type { StreamReader } from '../stream/reader.ts';
+import type { ReturnPathWriter } from './return-path.ts';
+
+/** What all phases of one incoming migration share. */
+export interface DestinationContext {
+  readonly host: MigrationHost;
+  readonly capabilities: Capabilities;
+  readonly reader: StreamReader;
+  readonly ram: RamLoader;
+  readonly sections: readonly StateSection[];
+  readonly globalState: GlobalState;
+  /** Sections by the number the source gave them. */
+  readonly byId: Map<number, LoadedSection>;
+  /** Names of sections seen, `idstr/instance`. */
+  readonly seen: Set<string>;
+  returnPath: ReturnPathWriter | undefined;
+  /** Devices whose approval of the switchover is still missing. */
+  readonly unapproved: Set<object>;
+}
+
+/** A section whose START or FULL was seen. */
+export interface LoadedSection {
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly version: number;
+  /** Undefined for `ram` and `globalstate`. */
+  readonly section: StateSection | undefined;
+}

@@ -1,0 +1,29 @@
+import { StreamError } from '../errors.ts';
+import { readConfiguration } from '../sections/configuration.ts';
+import { SECTION, VM_FILE_MAGIC, VM_FILE_VERSION } from '../stream/constants.ts';
+import type { DestinationContext } from './context.ts';
+
+/** Phase 1: is this a stream, and is it from a machine like this one? */
+export async function readHeader(ctx: DestinationContext): Promise<void> {
+  const { reader, host, capabilities } = ctx;
+  await reader.ensure(8);
+  const magic = reader.u32();
+  if (magic !== VM_FILE_MAGIC) {
+    throw new StreamError(`this is not a migration stream: it begins with 0x${magic.toString(16)}, not 0x5145564d`, {
+      section: 'header',
+      offset: 0,
+    });
+  }
+  const version = reader.u32();
+  if (version !== VM_FILE_VERSION)
+    throw new StreamError(`stream version ${version}, known is ${VM_FILE_VERSION}`, { section: 'header', offset: 4 });
+  await reader.ensure(1);
+  if (reader.peekU8() !== SECTION.configuration) {
+    throw new StreamError(`no configuration section, but type ${reader.peekU8()}`, {
+      section: 'configuration',
+      offset: reader.offset,
+    });
+  }
+  reader.skip(1);
+  await readConfiguration(reader, host, capabilities.has('validate-uuid'));
+}

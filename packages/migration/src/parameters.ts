@@ -1,0 +1,152 @@
+import { SternaError, unknownNameHint } from '@sterna/core';
+
+/** Migration parameters under their QMP names (QEMU qapi/migration.json). Sizes in bytes, times in ms. */
+export interface MigrationParameters {
+  'announce-initial': number;
+  'announce-max': number;
+  'announce-rounds': number;
+  'announce-step': number;
+  'throttle-trigger-threshold': number;
+  'cpu-throttle-initial': number;
+  'cpu-throttle-increment': number;
+  'cpu-throttle-tailslow': boolean;
+  'tls-creds': string;
+  'tls-hostname': string;
+  'tls-authz': string;
+  /** Bytes per second before the switchover; 0 is unlimited. */
+  'max-bandwidth': number;
+  /** Bytes per second assumed for the switchover; 0 uses the measured rate. */
+  'avail-switchover-bandwidth': number;
+  /** The pause the guest may see. */
+  'downtime-limit': number;
+  'x-checkpoint-delay': number;
+  'multifd-channels': number;
+  'xbzrle-cache-size': number;
+  'max-postcopy-bandwidth': number;
+  'max-cpu-throttle': number;
+  'multifd-compression': string;
+  'multifd-zlib-level': number;
+  'multifd-zstd-level': number;
+  'multifd-qatzip-level': number;
+  'block-bitmap-mapping': readonly unknown[];
+  'x-vcpu-dirty-limit-period': number;
+  'vcpu-dirty-limit': number;
+  mode: string;
+  'zero-page-detection': string;
+  'direct-io': boolean;
+}
+
+/** Name of a parameter. */
+export type ParameterName = keyof MigrationParameters;
+
+interface Rule<V> {
+  readonly default: V;
+  /** What the value must be; undefined when it is. */
+  readonly check: (value: V) => string | undefined;
+}
+
+const integer = (value: number, min: number, max: number, unit = ''): Rule<number> => ({
+  default: value,
+  check: (given) =>
+    typeof given === 'number' && Number.isInteger(given) && given >= min && given <= max
+      ? undefined
+      : `expects an integer in the range of ${min} to ${max}${unit}`,
+});
+const size = (value: number): Rule<number> => integer(value, 0, Number.MAX_SAFE_INTEGER, ' bytes');
+const only = <V>(value: V, why: string): Rule<V> => ({
+  default: value,
+  check: (given) =>
+    given === value || (given === null && value === '') ? undefined : `can only be ${JSON.stringify(value)}: ${why}`,
+});
+const bool = (value: boolean): Rule<boolean> => ({
+  default: value,
+  check: (given) => (typeof given === 'boolean' ? undefined : 'expects a boolean'),
+});
+const word = (value: string, words: readonly string[]): Rule<string> => ({
+  default: value,
+  check: (given) => (words.includes(given) ? undefined : `expects one of ${words.join(', ')}`),
+});
+
+/** Limits as QEMU 10.0 has them. Parameters of capabilities that are refused are kept, and have no effect. */
+const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
+  'announce-initial': integer(50, 0, 100_000, ' ms'),
+  'announce-max': integer(550, 0, 100_000, ' ms'),
+  'announce-rounds': integer(5, 0, 1000),
+  'announce-step': integer(100, 1, 10_000, ' ms'),
+  'throttle-trigger-threshold': integer(50, 1, 100),
+  'cpu-throttle-initial': integer(20, 1, 99),
+  'cpu-throttle-increment': integer(10, 1, 99),
+  'cpu-throttle-tailslow': bool(false),
+  'tls-creds': only('', 'TLS has not landed yet'),
+  'tls-hostname': only('', 'TLS has not landed yet'),
+  'tls-authz': only('', 'TLS has not landed yet'),
+  'max-bandwidth': size(128 * 2 ** 20),
+  'avail-switchover-bandwidth': size(0),
+  'downtime-limit': integer(300, 0, 2_000_000, ' ms'),
+  'x-checkpoint-delay': integer(20_000, 0, 2 ** 32 - 1, ' ms'),
+  'multifd-channels': integer(2, 1, 255),
+  'xbzrle-cache-size': {
+    default: 64 * 2 ** 20,
+    check: (given) => {
+      const log = Math.log2(given);
+      return typeof given === 'number' && given >= 4096 && Number.isInteger(log)
+        ? undefined
+        : 'expects a power of two that is at least a page';
+    },
+  },
+  'max-postcopy-bandwidth': size(0),
+  'max-cpu-throttle': integer(99, 1, 99),
+  'multifd-compression': word('none', ['none', 'zlib', 'zstd']),
+  'multifd-zlib-level': integer(1, 0, 9),
+  'multifd-zstd-level': integer(1, 0, 20),
+  'multifd-qatzip-level': integer(1, 1, 9),
+  'block-bitmap-mapping': {
+    default: [],
+    check: (given) =>
+      Array.isArray(given) && given.length === 0 ? undefined : 'can only be empty: the block layer has not landed yet',
+  },
+  'x-vcpu-dirty-limit-period': integer(1000, 1, 1000, ' ms'),
+  'vcpu-dirty-limit': integer(1, 1, Number.MAX_SAFE_INTEGER),
+  mode: only('normal', 'CPR has not landed yet'),
+  'zero-page-detection': word('multifd', ['none', 'legacy', 'multifd']),
+  'direct-io': only(false, 'mapped-ram has not landed yet'),
+};
+
+/** The defaults. */
+export function defaultParameters(): MigrationParameters {
+  const entries = Object.entries(RULES).map(([name, rule]) => [name, rule.default]);
+  // RULES has a rule of the right type for each name.
+  return Object.fromEntries(entries) as unknown as MigrationParameters;
+}
+
+/**
+ * Applies a partial set to the current one; all of it or nothing.
+ *
+ * @throws SternaError `STERNA_ERR_CAPABILITY` for an unknown name or a value out of range.
+ */
+export function applyParameters(
+  current: MigrationParameters,
+  changes: Readonly<Record<string, unknown>>,
+): MigrationParameters {
+  const next: Record<string, unknown> = { ...current };
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(RULES, name)) {
+      throw refused(`migration parameter '${name}' is unknown, ${unknownNameHint(name, Object.keys(RULES))}`);
+    }
+    // The name was just found in the table; its rule checks the value's type.
+    const rule = RULES[name as ParameterName] as Rule<unknown>;
+    const wrong = rule.check(value);
+    if (wrong !== undefined) throw refused(`migration parameter '${name}' ${wrong}, not ${JSON.stringify(value)}`);
+    next[name] = value === null ? '' : value;
+  }
+  // Every value went through its rule.
+  const result = next as unknown as MigrationParameters;
+  if (result['max-cpu-throttle'] < result['cpu-throttle-initial']) {
+    throw refused(`migration parameter 'max-cpu-throttle' is below 'cpu-throttle-initial'`);
+  }
+  return result;
+}
+
+function refused(message: string): SternaError {
+  return new SternaError('STERNA_ERR_CAPABILITY', message);
+}

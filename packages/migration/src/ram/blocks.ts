@@ -1,0 +1,48 @@
+import type { RamBlock } from '@sterna/core';
+import type { BufferArea, MigrationHost } from '../host.ts';
+import { KERNEL_CELLS, type RamKernel, ramKernel } from './kernel.ts';
+
+/** Target page size of the machines here. */
+export const PAGE = 4096;
+
+/** Bytes of {@link MigrationHost.buffers} beside the dirty map: kernel answers and stream chunks. */
+export const STREAM_BUFFERS: number = 2 ** 20;
+
+/** Size of the buffer area a machine must set aside. @param ramBytes most bytes that its RAM blocks may have */
+export function bufferAreaSize(ramBytes: number): number {
+  return KERNEL_CELLS + STREAM_BUFFERS + Math.ceil(ramBytes / PAGE) + 4096;
+}
+
+/** Blocks in the order of the stream: largest maximum first, equal ones as registered. */
+export function streamOrder(blocks: readonly RamBlock[]): readonly RamBlock[] {
+  return [...blocks].sort((a, b) => b.maxLength - a.maxLength);
+}
+
+/** The kernels and buffers of one migration on a machine's memory. */
+export class RamArea {
+  readonly kernel: RamKernel;
+  /** The whole memory. */
+  readonly bytes: Uint8Array;
+  /** Where page marks may be kept. */
+  readonly map: BufferArea;
+  /** Chunks or read buffer of the stream. */
+  readonly stream: Uint8Array;
+  readonly #cells: Uint32Array;
+
+  constructor(host: MigrationHost) {
+    const { offset, size } = host.buffers;
+    const { buffer } = host.memory;
+    this.kernel = ramKernel(host.memory, offset);
+    this.bytes = new Uint8Array(buffer);
+    this.#cells = new Uint32Array(buffer, offset, KERNEL_CELLS / 4);
+    const streamAt = offset + KERNEL_CELLS;
+    this.stream = new Uint8Array(buffer, streamAt, STREAM_BUFFERS);
+    const mapAt = streamAt + STREAM_BUFFERS;
+    this.map = { offset: mapAt, size: offset + size - mapAt };
+  }
+
+  /** An answer of the last kernel call. */
+  cell(index: number): number {
+    return this.#cells[index]!;
+  }
+}

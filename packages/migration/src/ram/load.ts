@@ -1,0 +1,156 @@
+import type { RamBlock } from '@sterna/core';
+import { StreamError } from '../errors.ts';
+import type { MigrationHost } from '../host.ts';
+import { RAM_FLAG } from '../stream/constants.ts';
+import type { StreamReader } from '../stream/reader.ts';
+import { PAGE, type RamArea } from './blocks.ts';
+
+/** Version of the RAM section. */
+export const RAM_VERSION = 4;
+
+/** The destination's side of RAM: block list, pages and zero pages. */
+export class RamLoader {
+  readonly #host: MigrationHost;
+  readonly #area: RamArea;
+  readonly #blocks = new Map<string, RamBlock>();
+  /** The block that CONTINUE refers to; it outlives a section. */
+  #last: RamBlock | undefined;
+  /** Set once the block list was read. */
+  #listed = false;
+
+  constructor(host: MigrationHost, area: RamArea) {
+    this.#host = host;
+    this.#area = area;
+    for (const block of host.ramBlocks()) this.#blocks.set(block.name, block);
+  }
+
+  /** Whether the stream has announced its blocks. */
+  get listed(): boolean {
+    return this.#listed;
+  }
+
+  /**
+   * Reads one section's records, up to and with EOS.
+   *
+   * @throws StreamError for a block or size that does not fit, or a record that is not known
+   */
+  async load(reader: StreamReader): Promise<void> {
+    for (;;) {
+      this.#absorb(reader);
+      if (reader.available < 8) await reader.ensure(8);
+      const at = reader.offset;
+      const word = reader.u64Number();
+      const flags = word % PAGE;
+      const address = word - flags;
+      switch (flags & ~RAM_FLAG.continue) {
+        case RAM_FLAG.eos:
+          return;
+        case RAM_FLAG.memSize:
+          await this.#blockList(reader, address);
+          break;
+        case RAM_FLAG.zero:
+          await this.#zeroPage(reader, await this.#page(reader, flags, address, at));
+          break;
+        case RAM_FLAG.page:
+          await this.#wholePage(reader, await this.#page(reader, flags, address, at));
+          break;
+        default:
+          throw new StreamError(`RAM record with flags 0x${flags.toString(16)} is not known here`, { offset: at });
+      }
+    }
+  }
+
+  /** Hands the common records to the kernel, as far as they are in the buffer. */
+  #absorb(reader: StreamReader): void {
+    const { buffer } = reader;
+    const block = this.#last;
+    if (block === undefined || buffer.buffer !== this.#area.bytes.buffer) return;
+    const from = buffer.byteOffset + reader.position;
+    const flags = this.#host.pageFlags + block.hostOffset / PAGE;
+    const { kernel } = this.#area;
+    const to = kernel.absorb(from, from + reader.available, block.hostOffset, block.usedLength, flags);
+    reader.advance(to - from);
+  }
+
+  async #page(reader: StreamReader, flags: number, address: number, at: number): Promise<number> {
+    if ((flags & RAM_FLAG.continue) === 0) {
+      const name = await countedString(reader);
+      this.#last = this.#block(name, at);
+    }
+    const block = this.#last;
+    if (block === undefined) throw new StreamError('a page that continues a block, but none was named', { offset: at });
+    if (address + PAGE > block.usedLength) {
+      throw new StreamError(`page at ${hex(address)} is outside RAM block ${block.name} of ${hex(block.usedLength)}`, {
+        offset: at,
+      });
+    }
+    return block.hostOffset + address;
+  }
+
+  async #zeroPage(reader: StreamReader, host: number): Promise<void> {
+    await reader.ensure(1);
+    const value = reader.u8();
+    // Before 9.0 QEMU filled with any byte; nobody ever sent another than 0.
+    if (value !== 0) throw new StreamError(`a zero page is filled with ${value}`, { offset: reader.offset - 1 });
+    if (this.#area.kernel.isZero(host) !== 0) return;
+    this.#area.bytes.fill(0, host, host + PAGE);
+    this.#host.markWritten(host, PAGE);
+  }
+
+  async #wholePage(reader: StreamReader, host: number): Promise<void> {
+    await reader.ensure(PAGE);
+    reader.bytesInto(this.#area.bytes.subarray(host, host + PAGE));
+    this.#host.markWritten(host, PAGE);
+  }
+
+  #block(name: string, at: number): RamBlock {
+    const block = this.#blocks.get(name);
+    if (block !== undefined) return block;
+    const known = [...this.#blocks.keys()].join(', ');
+    throw new StreamError(`RAM block '${name}' does not exist here; this machine has ${known}`, { offset: at });
+  }
+
+  async #blockList(reader: StreamReader, total: number): Promise<void> {
+    for (let left = total; left > 0; ) {
+      const at = reader.offset;
+      const block = this.#block(await countedString(reader), at);
+      await reader.ensure(8);
+      const length = reader.u64Number();
+      if (length === 0 || length > left || length % PAGE !== 0) {
+        throw new StreamError(`RAM block ${block.name} has ${hex(length)} bytes of ${hex(left)} left`, { offset: at });
+      }
+      left -= length;
+      if (length !== block.usedLength) this.#resize(block, length, at);
+    }
+    this.#listed = true;
+  }
+
+  #resize(block: RamBlock, length: number, at: number): void {
+    const sizes = `RAM block ${block.name} has ${hex(length)} bytes in the stream, ${hex(block.usedLength)} here`;
+    if (!block.resizable || length > block.maxLength) {
+      const limit = block.resizable
+        ? `, and can have ${hex(block.maxLength)} at most`
+        : '; start this side with the same options';
+      throw new StreamError(sizes + limit, { offset: at });
+    }
+    try {
+      this.#host.resizeRam(block, length);
+    } catch (error) {
+      throw new StreamError(
+        `${sizes}: ${error instanceof Error ? error.message : error}`,
+        { offset: at },
+        { cause: error },
+      );
+    }
+  }
+}
+
+async function countedString(reader: StreamReader): Promise<string> {
+  await reader.ensure(1);
+  await reader.ensure(1 + reader.peekU8());
+  return reader.countedString();
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,38 @@
+/** Length of a window of the rate limit, in ms; also how often rates are measured. */
+export const WINDOW_MS = 100;
+
+/**
+ * Bandwidth limit and measurement over windows of 100 ms (QEMU's BUFFER_DELAY):
+ * at most a tenth of `max-bandwidth` per window, 0 for no limit.
+ */
+export class RateLimit {
+  #windowStart: number;
+  #windowBytes: number;
+  /** Bytes per ms in the last finished window; 0 before the first. */
+  rate = 0;
+
+  constructor(now: number, transferred: number) {
+    this.#windowStart = now;
+    this.#windowBytes = transferred;
+  }
+
+  /** Whether this window's share is used up. */
+  exceeded(transferred: number, bytesPerSecond: number): boolean {
+    return bytesPerSecond > 0 && transferred - this.#windowBytes > (bytesPerSecond * WINDOW_MS) / 1000;
+  }
+
+  /** Ms until the next window. */
+  left(now: number): number {
+    return Math.max(0, this.#windowStart + WINDOW_MS - now);
+  }
+
+  /** Ends the window when its time is over. @returns ms it lasted, or undefined when it goes on */
+  turn(now: number, transferred: number): number | undefined {
+    const lasted = now - this.#windowStart;
+    if (lasted < WINDOW_MS) return undefined;
+    this.rate = (transferred - this.#windowBytes) / lasted;
+    this.#windowStart = now;
+    this.#windowBytes = transferred;
+    return lasted;
+  }
+}

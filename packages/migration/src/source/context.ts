@@ -1,0 +1,63 @@
+import type { LiveHandlers, RunState, VmStateTable } from '@sterna/core';
+import type { Capabilities } from '../capabilities.ts';
+import type { MigrationHost } from '../host.ts';
+import type { MigrationCounters } from '../info.ts';
+import type { Pace } from '../pace.ts';
+import type { MigrationParameters } from '../parameters.ts';
+import type { RateLimit } from '../ram/rate-limit.ts';
+import type { RamSaver } from '../ram/save.ts';
+import type { GlobalState } from '../sections/global-state.ts';
+import type { StatusCell } from '../status.ts';
+import type { SectionHeader } from '../stream/sections.ts';
+import type { StreamWriter } from '../stream/writer.ts';
+import type { StructDescription } from '../vmstate/describe.ts';
+import type { WireProperties } from '../wire.ts';
+import type { ReturnPathReader } from './return-path.ts';
+
+/** A live device of this migration with the header of its sections. */
+export interface LiveEntry {
+  readonly header: SectionHeader;
+  // biome-ignore lint/suspicious/noExplicitAny: see StateSection.live
+  readonly handlers: LiveHandlers<any>;
+  readonly state: object;
+}
+
+/** A device that is sent whole. */
+export interface FullEntry {
+  readonly header: SectionHeader;
+  // biome-ignore lint/suspicious/noExplicitAny: tables of every device share one list; the pair was checked where it was declared
+  readonly table: VmStateTable<any>;
+  readonly state: object;
+}
+
+/** What all phases of one outgoing migration share. */
+export interface SourceContext {
+  readonly host: MigrationHost;
+  readonly wire: WireProperties;
+  readonly capabilities: Capabilities;
+  /** Read anew whenever needed: parameters may change while a migration runs. */
+  readonly parameters: () => MigrationParameters;
+  readonly pace: Pace;
+  readonly status: StatusCell;
+  readonly counters: MigrationCounters;
+  readonly signal: AbortSignal;
+  readonly writer: StreamWriter;
+  readonly ram: RamSaver;
+  readonly ramHeader: SectionHeader;
+  readonly live: readonly LiveEntry[];
+  readonly full: readonly FullEntry[];
+  readonly globalState: GlobalState;
+  readonly rate: RateLimit;
+  readonly returnPath: ReturnPathReader | undefined;
+  /** Descriptions collected on the way. */
+  configuration: StructDescription | undefined;
+  /** Where the machine was before the switchover, once it was stopped for it. */
+  stoppedFrom: RunState | undefined;
+  stoppedAt: number;
+  /** Pages sent when the current window of measurement began. */
+  sentPagesAtWindow: number;
+  /** True once the destination may have everything: from here on only it may run the guest. */
+  committed: boolean;
+  /** Resolves when `migrate-continue` ends a pause before the switchover. */
+  readonly continueSwitchover: Promise<void>;
+}

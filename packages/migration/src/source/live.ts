@@ -1,0 +1,10 @@
+import type { SaveContext } from '@sterna/core';
+import type { SourceContext } from './context.ts';
+
+/** Bytes a live device is asked to send in one call, so that no device holds the loop or the channel for long. */
+const LIVE_BUDGET = 2 ** 20;
+
+/** What live hooks are told. */
+export function liveContext(ctx: SourceContext): SaveContext {
+  return { budget: LIVE_BUDGET, signal: ctx.signal };
+}

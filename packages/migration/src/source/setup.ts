@@ -1,0 +1,45 @@
+import { writeConfiguration } from '../sections/configuration.ts';
+import { beginSection, endSection, sendCommand, writeHeader } from '../stream/sections.ts';
+import { saveVmState } from '../vmstate/save.ts';
+import type { SourceContext } from './context.ts';
+import { liveContext } from './live.ts';
+import { COMMAND_PING_SETUP } from './ping.ts';
+
+/**
+ * Phase 1: header, configuration, and the START sections of everything that is sent while the guest runs.
+ * Dirty tracking begins here.
+ */
+export async function setup(ctx: SourceContext): Promise<void> {
+  const { writer, wire, host, capabilities } = ctx;
+  for (const { handlers, state } of ctx.live) handlers.savePrepare?.(state);
+  writeHeader(writer);
+  if (wire.sendConfiguration) ctx.configuration = writeConfiguration(writer, host, capabilities.has('validate-uuid'));
+  if (ctx.returnPath !== undefined) {
+    sendCommand(writer, 'openReturnPath');
+    sendCommand(writer, 'ping', COMMAND_PING_SETUP);
+  }
+  for (const { header, table, state } of ctx.full) {
+    if (table.earlySetup !== true || table.needed?.(state) === false) continue;
+    beginSection(writer, 'full', header);
+    saveVmState(writer, table, state);
+    endSection(writer, header.id, wire.sendSectionFooter);
+  }
+  beginSection(writer, 'start', ctx.ramHeader);
+  ctx.ram.setup(writer, ctx.pace.now());
+  endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
+  emitPass(ctx);
+  for (const { header, handlers, state } of ctx.live) {
+    beginSection(writer, 'start', header);
+    await handlers.saveSetup?.(state, writer, liveContext(ctx));
+    endSection(writer, header.id, wire.sendSectionFooter);
+  }
+  writer.flush();
+  await writer.drain();
+  ctx.counters.setupTime = ctx.pace.now() - ctx.counters.startedAt;
+}
+
+/** Tells of a new round over RAM. */
+export function emitPass(ctx: SourceContext): void {
+  if (!ctx.capabilities.has('events')) return;
+  ctx.host.emit({ event: 'MIGRATION_PASS', data: { pass: ctx.counters.syncCount } });
+}

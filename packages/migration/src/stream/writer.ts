@@ -1,0 +1,177 @@
+import type { SaveStream } from '@sterna/core';
+import type { MigrationChannel } from '../transport/channel.ts';
+
+const CHUNKS = 4;
+
+/**
+ * The writing end of a stream (QEMU's QEMUFile): big-endian values collected
+ * in a few fixed chunks that travel to the channel in order.
+ *
+ * Calls that write never wait. A section that must not run ahead of the channel
+ * asks {@link StreamWriter.congested} and awaits {@link StreamWriter.drain};
+ * what is written in spite of congestion goes into extra chunks, so a device's
+ * own section is never cut short.
+ *
+ * Errors are sticky: after the channel has failed, writes are dropped and
+ * {@link StreamWriter.check} throws the first error.
+ */
+export class StreamWriter implements SaveStream {
+  readonly channel: MigrationChannel;
+  readonly #free: Uint8Array[] = [];
+  readonly #chunkSize: number;
+  #chunk: Uint8Array;
+  #at = 0;
+  #sent = 0;
+  #inFlight = 0;
+  #error: Error | undefined;
+  #waiting: (() => void)[] = [];
+
+  /**
+   * @param storage Memory for the chunks, by default 1 MiB of its own. A view of the machine's shared memory lets
+   *   pages be copied without a view for each.
+   */
+  constructor(channel: MigrationChannel, storage: Uint8Array = new Uint8Array(2 ** 20)) {
+    this.channel = channel;
+    this.#chunkSize = Math.floor(storage.length / CHUNKS);
+    for (let i = 0; i < CHUNKS; i++) {
+      this.#free.push(storage.subarray(i * this.#chunkSize, (i + 1) * this.#chunkSize));
+    }
+    this.#chunk = this.#free.shift()!;
+  }
+
+  /** Bytes written since the stream began. */
+  get transferred(): number {
+    return this.#sent + this.#at;
+  }
+
+  /** True when the channel is behind and a polite writer should wait. */
+  get congested(): boolean {
+    return this.#free.length === 0;
+  }
+
+  /** Throws the first error of the channel. */
+  check(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#chunk[this.#at++] = value;
+  }
+  u16(value: number): void {
+    this.#room(2);
+    this.#chunk[this.#at++] = value >>> 8;
+    this.#chunk[this.#at++] = value;
+  }
+  u32(value: number): void {
+    this.#room(4);
+    this.#chunk[this.#at++] = value >>> 24;
+    this.#chunk[this.#at++] = value >>> 16;
+    this.#chunk[this.#at++] = value >>> 8;
+    this.#chunk[this.#at++] = value;
+  }
+  u64(value: bigint): void {
+    this.u32(Number((value >> 32n) & 0xffff_ffffn));
+    this.u32(Number(value & 0xffff_ffffn));
+  }
+  /** A be64 from a number below 2^53, for offsets and sizes. */
+  u64Number(value: number): void {
+    this.u32(Math.floor(value / 2 ** 32));
+    this.u32(value % 2 ** 32);
+  }
+  bytes(value: Uint8Array): void {
+    for (let from = 0; from < value.length; ) {
+      this.#room(1);
+      const part = Math.min(value.length - from, this.#chunk.length - this.#at);
+      this.#chunk.set(value.subarray(from, from + part), this.#at);
+      this.#at += part;
+      from += part;
+    }
+  }
+  countedString(value: string): void {
+    const text = new TextEncoder().encode(value);
+    if (text.length > 255) throw new RangeError(`'${value.slice(0, 40)}…' is longer than 255 bytes`);
+    this.u8(text.length);
+    this.bytes(text);
+  }
+  /** Writes zeros. */
+  zeros(length: number): void {
+    for (let left = length; left > 0; ) {
+      this.#room(1);
+      const part = Math.min(left, this.#chunk.length - this.#at);
+      this.#chunk.fill(0, this.#at, this.#at + part);
+      this.#at += part;
+      left -= part;
+    }
+  }
+
+  /**
+   * The chunk being filled, for writers that place bytes themselves: at least `length` bytes from
+   * {@link StreamWriter.position} are free. After placing them call {@link StreamWriter.advance}.
+   */
+  chunk(length: number): Uint8Array {
+    this.#room(length);
+    return this.#chunk;
+  }
+  /** Where in the chunk the next byte goes. */
+  get position(): number {
+    return this.#at;
+  }
+  advance(length: number): void {
+    this.#at += length;
+  }
+
+  /** Hands what is collected to the channel. */
+  flush(): void {
+    if (this.#at === 0) return;
+    const chunk = this.#chunk;
+    const filled = chunk.subarray(0, this.#at);
+    this.#sent += this.#at;
+    this.#at = 0;
+    this.#chunk = this.#free.shift() ?? new Uint8Array(this.#chunkSize);
+    if (this.#error) {
+      this.#recycle(chunk);
+      return;
+    }
+    this.#inFlight++;
+    this.channel.write(filled).then(
+      () => this.#done(chunk),
+      (error: Error) => {
+        this.#error ??= error;
+        this.#done(chunk);
+      },
+    );
+  }
+
+  /** Resolves when the channel has taken enough that writing may go on. @throws the channel's error */
+  async drain(): Promise<void> {
+    while (this.congested && this.#inFlight > 0 && !this.#error) await this.#change();
+    this.check();
+  }
+
+  /** Hands over everything and resolves when the channel has taken it. @throws the channel's error */
+  async flushed(): Promise<void> {
+    this.flush();
+    while (this.#inFlight > 0 && !this.#error) await this.#change();
+    this.check();
+  }
+
+  #room(length: number): void {
+    if (this.#chunk.length - this.#at < length) this.flush();
+  }
+
+  #done(chunk: Uint8Array): void {
+    this.#inFlight--;
+    this.#recycle(chunk);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #recycle(chunk: Uint8Array): void {
+    // Extra chunks are dropped: only as many return as the storage held.
+    if (this.#free.length < CHUNKS - 1) this.#free.push(chunk);
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * A migration channel: bytes in order, one way or both. Implementations for
+ * Node are under `./node`; `pipe.ts` connects two machines of one process.
+ */
+export interface MigrationChannel {
+  /** For messages and `query-migrate`, e.g. `tcp:127.0.0.1:4444`. */
+  readonly name: string;
+  /** Whether the other side can answer (needed for a return path). */
+  readonly bidirectional: boolean;
+  /**
+   * Sends the bytes. Resolves when the array may be reused; several writes may be under way, and keep their order.
+   * The array may be a view of shared memory.
+   *
+   * @throws TransportError when the channel is broken; then every later call fails too.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * The next bytes, at least one; undefined at the end. The array is valid until the next call.
+   *
+   * @throws TransportError when the channel is broken.
+   */
+  read(): Promise<Uint8Array | undefined>;
+  /** No more writes: resolves when all written bytes are out of our hands. Reading goes on. */
+  end(): Promise<void>;
+  /** Gives up at once; pending and later calls fail with `reason`. Safe to call at any time, also twice. */
+  abort(reason: Error): void;
+  /** Frees the channel after a regular end. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Waits for incoming channels. */
+export interface MigrationListener {
+  /** The address really bound, as a uri, e.g. with the port chosen by the system. */
+  readonly uri: string;
+  accept(): Promise<MigrationChannel>;
+  close(): Promise<void>;
+}
+
+/** Opens channels by uri. */
+export interface MigrationTransport {
+  /** Connects, or opens for writing. @throws TransportError */
+  connect(uri: string, signal: AbortSignal): Promise<MigrationChannel>;
+  /** Listens, or opens for reading. @throws TransportError */
+  listen(uri: string): Promise<MigrationListener>;
+}

@@ -1,0 +1,86 @@
+import { TransportError } from '../errors.ts';
+import type { MigrationChannel } from './channel.ts';
+
+/** Bytes one direction of a pipe may hold before writers wait. */
+const HIGH_WATER = 256 * 1024;
+
+class Direction {
+  readonly #chunks: Uint8Array[] = [];
+  #held = 0;
+  #ended = false;
+  #error: Error | undefined;
+  #readers: (() => void)[] = [];
+  #writers: (() => void)[] = [];
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#error) throw this.#error;
+    if (this.#ended) throw new TransportError('write after the end of the pipe');
+    this.#chunks.push(bytes.slice());
+    this.#held += bytes.length;
+    wake(this.#readers);
+    while (this.#held > HIGH_WATER && !this.#error) await new Promise<void>((resolve) => this.#writers.push(resolve));
+    if (this.#error) throw this.#error;
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    while (this.#chunks.length === 0) {
+      if (this.#error) throw this.#error;
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => this.#readers.push(resolve));
+    }
+    const chunk = this.#chunks.shift()!;
+    this.#held -= chunk.length;
+    wake(this.#writers);
+    return chunk;
+  }
+
+  end(): void {
+    this.#ended = true;
+    wake(this.#readers);
+  }
+
+  fail(error: Error): void {
+    this.#error ??= error;
+    wake(this.#readers);
+    wake(this.#writers);
+  }
+}
+
+function wake(waiting: (() => void)[]): void {
+  for (const resolve of waiting.splice(0)) resolve();
+}
+
+class PipeEnd implements MigrationChannel {
+  readonly name: string;
+  readonly bidirectional = true;
+  readonly #out: Direction;
+  readonly #in: Direction;
+
+  constructor(name: string, out: Direction, incoming: Direction) {
+    this.name = name;
+    this.#out = out;
+    this.#in = incoming;
+  }
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#out.write(bytes);
+  }
+  read(): Promise<Uint8Array | undefined> {
+    return this.#in.read();
+  }
+  async end(): Promise<void> {
+    this.#out.end();
+  }
+  abort(reason: Error): void {
+    this.#in.fail(reason);
+    this.#out.fail(new TransportError('the other end of the pipe was closed', { cause: reason }));
+  }
+  async close(): Promise<void> {
+    this.#out.end();
+  }
+}
+
+/** A pair of connected channels inside one process. */
+export function channelPair(name = 'pipe'): readonly [MigrationChannel, MigrationChannel] {
+  const [there, back] = [new Direction(), new Direction()];
+  return [new PipeEnd(`${name}:source`, there, back), new PipeEnd(`${name}:destination`, back, there)];
+}

@@ -1,0 +1,69 @@
+import { SternaError } from '@sterna/core';
+
+/** A parsed migration address, in the shape of QAPI's MigrationAddress. */
+export type MigrationAddress =
+  | { readonly transport: 'socket'; readonly type: 'inet'; readonly host: string; readonly port: number }
+  | { readonly transport: 'socket'; readonly type: 'unix'; readonly path: string }
+  | { readonly transport: 'socket'; readonly type: 'fd'; readonly str: string }
+  | { readonly transport: 'exec'; readonly args: readonly string[] }
+  | { readonly transport: 'file'; readonly filename: string; readonly offset: number };
+
+const SIZE_SUFFIX: Readonly<Record<string, number>> = { '': 1, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/**
+ * Parses `tcp:host:port`, `unix:path`, `fd:name`, `exec:command` and
+ * `file:name[,offset=N]`. An IPv6 host stands in brackets; `tcp::port` means every address.
+ *
+ * @throws SternaError `STERNA_ERR_OPTION_VALUE`, naming the schemes that exist.
+ */
+export function parseMigrationUri(uri: string): MigrationAddress {
+  const colon = uri.indexOf(':');
+  const [scheme, rest] = colon < 0 ? [uri, ''] : [uri.slice(0, colon), uri.slice(colon + 1)];
+  switch (scheme) {
+    case 'tcp':
+      return inet(uri, rest);
+    case 'unix':
+      if (rest === '') throw bad(uri, 'a unix uri needs a path');
+      return { transport: 'socket', type: 'unix', path: rest };
+    case 'fd':
+      if (rest === '') throw bad(uri, 'an fd uri needs a descriptor name or number');
+      return { transport: 'socket', type: 'fd', str: rest };
+    case 'exec':
+      if (rest === '') throw bad(uri, 'an exec uri needs a command');
+      return { transport: 'exec', args: ['/bin/sh', '-c', rest] };
+    case 'file':
+      return file(uri, rest);
+    case 'rdma':
+    case 'vsock':
+      throw new SternaError('STERNA_ERR_UNSUPPORTED', `migration over '${scheme}' is not available on this host`);
+    default:
+      throw bad(uri, `unknown scheme '${scheme}'; known are tcp, unix, fd, exec, file`);
+  }
+}
+
+function inet(uri: string, rest: string): MigrationAddress {
+  const match = /^(?:\[(?<six>[^\]]+)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})(?:,.*)?$/.exec(rest);
+  const port = Number(match?.groups?.['port']);
+  if (match === null || port > 65535) throw bad(uri, 'expected tcp:host:port');
+  return { transport: 'socket', type: 'inet', host: match.groups?.['six'] ?? match.groups?.['host'] ?? '', port };
+}
+
+function file(uri: string, rest: string): MigrationAddress {
+  const match = /^(?<name>.*?)(?:,offset=(?<offset>.*))?$/.exec(rest);
+  const filename = match?.groups?.['name'] ?? '';
+  if (filename === '') throw bad(uri, 'a file uri needs a file name');
+  const text = match?.groups?.['offset'];
+  return { transport: 'file', filename, offset: text === undefined ? 0 : parseOffset(uri, text) };
+}
+
+function parseOffset(uri: string, text: string): number {
+  const match = /^(?<digits>0x[0-9a-f]+|\d+)(?<unit>[BKMGT]?)$/i.exec(text);
+  const unit = SIZE_SUFFIX[match?.groups?.['unit']?.toUpperCase() ?? ''];
+  const value = Number(match?.groups?.['digits']) * (unit ?? Number.NaN);
+  if (!Number.isSafeInteger(value)) throw bad(uri, `bad offset '${text}'`);
+  return value;
+}
+
+function bad(uri: string, why: string): SternaError {
+  return new SternaError('STERNA_ERR_OPTION_VALUE', `migration uri '${uri}': ${why}`);
+}
