@@ -53,6 +53,13 @@ export class SocketBackend implements CharBackend {
     return backend;
   }
 
+  /** A backend for a connection that somebody else has accepted; it ends with it. */
+  static adopt(id: string, socket: Socket): SocketBackend {
+    const backend = new SocketBackend(id, { kind: 'fd', fd: -1, server: false, wait: false, reconnectMs: 0 });
+    backend.#take(socket);
+    return backend;
+  }
+
   get connected(): boolean {
     return this.#peer !== undefined;
   }
@@ -185,6 +192,8 @@ function flushed(peer: Socket): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    peer.end(() => peer.destroy());
+    // Unread bytes at the end would reset the connection and with it what we wrote last.
+    peer.resume();
+    peer.end(() => setImmediate(() => peer.destroy()));
   });
 }

@@ -1,0 +1,116 @@
+import { isRunning, type RunState } from '@sterna/core';
+import { t } from '../schema/types.ts';
+import { QEMU_VERSION } from '../target.ts';
+import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+
+const nothing = t.typed<Nothing>('null');
+
+/** Result of `query-version`. */
+export interface VersionInfo {
+  readonly qemu: { readonly major: number; readonly minor: number; readonly micro: number };
+  readonly package: string;
+}
+/** Result of `query-status`. */
+export interface StatusInfo {
+  readonly running: boolean;
+  readonly status: RunState;
+}
+/** Element of `query-cpus-fast`'s result. */
+export interface CpuInfoFast {
+  readonly 'cpu-index': number;
+  readonly 'qom-path': string;
+  readonly 'thread-id': number;
+  readonly target: string;
+  readonly props: { readonly 'core-id': number; readonly 'thread-id': number; readonly 'socket-id': number };
+}
+
+/** The version answer, which is also in the greeting. */
+export function versionInfo(version: string): VersionInfo {
+  return { qemu: QEMU_VERSION, package: `sterna ${version}` };
+}
+
+/** Commands about the machine and its run state. */
+export const machineCommands = {
+  'query-version': defineCommand({
+    help: 'The QEMU version whose contract is kept, and our own',
+    arguments: t.object({}),
+    returns: t.typed<VersionInfo>('VersionInfo'),
+    run: ({ target }) => versionInfo(target.version),
+  }),
+  'query-status': defineCommand({
+    help: 'The run state',
+    arguments: t.object({}),
+    returns: t.typed<StatusInfo>('StatusInfo'),
+    run: ({ target }) => ({ running: isRunning(target.runState), status: target.runState }),
+  }),
+  'query-name': defineCommand({
+    help: "The guest's name",
+    arguments: t.object({}),
+    returns: t.typed<{ readonly name?: string }>('NameInfo'),
+    run: ({ target }) => (target.name === undefined ? {} : { name: target.name }),
+  }),
+  'query-uuid': defineCommand({
+    help: "The guest's UUID",
+    arguments: t.object({}),
+    returns: t.typed<{ readonly UUID: string }>('UuidInfo'),
+    run: ({ target }) => ({ UUID: target.uuid ?? '00000000-0000-0000-0000-000000000000' }),
+  }),
+  'query-cpus-fast': defineCommand({
+    help: 'The vCPUs, without stopping them',
+    arguments: t.object({}),
+    returns: t.typed<readonly CpuInfoFast[]>('[CpuInfoFast]'),
+    run: ({ target }) =>
+      target.cpus.map((cpu) => ({
+        'cpu-index': cpu.index,
+        'qom-path': `/machine/unattached/device[${cpu.index}]`,
+        'thread-id': target.pid,
+        target: cpu.target,
+        props: { 'core-id': 0, 'thread-id': 0, 'socket-id': cpu.index },
+      })),
+  }),
+  stop: defineCommand({
+    help: 'Pauses the guest',
+    arguments: t.object({}),
+    returns: nothing,
+    async run({ target }) {
+      await target.stop();
+      return NOTHING;
+    },
+  }),
+  cont: defineCommand({
+    help: 'Lets the guest run, or run on',
+    arguments: t.object({}),
+    returns: nothing,
+    async run({ target }) {
+      await target.cont();
+      return NOTHING;
+    },
+  }),
+  quit: defineCommand({
+    help: 'Ends the process',
+    arguments: t.object({}),
+    returns: nothing,
+    run({ target }) {
+      target.quit();
+      return NOTHING;
+    },
+  }),
+  system_reset: defineCommand({
+    help: 'Resets the machine',
+    arguments: t.object({}),
+    returns: nothing,
+    run({ target }) {
+      target.reset();
+      return NOTHING;
+    },
+  }),
+  system_powerdown: defineCommand({
+    help: 'Presses the power button',
+    arguments: t.object({}),
+    returns: nothing,
+    run({ target }) {
+      target.powerDown();
+      return NOTHING;
+    },
+  }),
+};

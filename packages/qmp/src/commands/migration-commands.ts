@@ -1,0 +1,99 @@
+import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
+import { QmpError } from '../errors.ts';
+import { t } from '../schema/types.ts';
+import type { MigrationDestination } from '../target.ts';
+import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+
+const nothing = t.typed<Nothing>('null');
+const channels = t.optional(t.array(t.dict));
+
+function destination(args: MigrationDestination): MigrationDestination {
+  if ((args.uri === undefined) === (args.channels === undefined)) {
+    throw new QmpError('GenericError', "exactly one of 'uri' and 'channels' must be given", 'STERNA_ERR_OPTION_VALUE');
+  }
+  return args;
+}
+
+/** Commands about migration. */
+export const migrationCommands = {
+  migrate: defineCommand({
+    help: 'Starts to migrate the running guest to an address',
+    arguments: t.object({ uri: t.optional(t.str), channels, detach: t.optional(t.bool), resume: t.optional(t.bool) }),
+    returns: nothing,
+    async run({ target }, args) {
+      if (args.resume === true) {
+        throw new QmpError(
+          'GenericError',
+          "'resume' continues a paused postcopy migration, which has not landed yet",
+          'STERNA_ERR_UNSUPPORTED',
+        );
+      }
+      await target.migration.migrate(destination(args));
+      return NOTHING;
+    },
+  }),
+  'migrate-incoming': defineCommand({
+    help: 'Waits for a guest to come in, after -incoming defer',
+    arguments: t.object({ uri: t.optional(t.str), channels, 'exit-on-error': t.optional(t.bool) }),
+    returns: nothing,
+    async run({ target }, args) {
+      await target.migration.incoming(destination(args), args['exit-on-error']);
+      return NOTHING;
+    },
+  }),
+  migrate_cancel: defineCommand({
+    help: 'Cancels the migration under way, if there is one',
+    arguments: t.object({}),
+    returns: nothing,
+    async run({ target }) {
+      await target.migration.cancel();
+      return NOTHING;
+    },
+  }),
+  'migrate-continue': defineCommand({
+    help: 'Lets a migration that waits before its switchover go on',
+    arguments: t.object({ state: t.str }),
+    returns: nothing,
+    async run({ target }, { state }) {
+      await target.migration.resumeSwitchover(state);
+      return NOTHING;
+    },
+  }),
+  'migrate-set-parameters': defineCommand({
+    help: 'Changes migration parameters; the rest keeps its value',
+    // The names are in the migration package's own table, which checks them.
+    arguments: t.dict,
+    returns: nothing,
+    run({ target }, args) {
+      target.migration.setParameters(args);
+      return NOTHING;
+    },
+  }),
+  'query-migrate-parameters': defineCommand({
+    help: 'All migration parameters',
+    arguments: t.object({}),
+    returns: t.typed<Readonly<MigrationParameters>>('MigrationParameters'),
+    run: ({ target }) => target.migration.parameters(),
+  }),
+  'migrate-set-capabilities': defineCommand({
+    help: 'Switches migration capabilities on and off, all or none',
+    arguments: t.object({ capabilities: t.array(t.object({ capability: t.str, state: t.bool })) }),
+    returns: nothing,
+    run({ target }, { capabilities }) {
+      target.migration.setCapabilities(capabilities);
+      return NOTHING;
+    },
+  }),
+  'query-migrate-capabilities': defineCommand({
+    help: 'All migration capabilities',
+    arguments: t.object({}),
+    returns: t.typed<readonly CapabilityStatus[]>('[MigrationCapabilityStatus]'),
+    run: ({ target }) => target.migration.capabilities(),
+  }),
+  'query-migrate': defineCommand({
+    help: 'State and figures of the last migration',
+    arguments: t.object({}),
+    returns: t.typed<MigrationInfo>('MigrationInfo'),
+    run: ({ target }) => target.migration.info(),
+  }),
+};

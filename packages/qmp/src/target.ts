@@ -1,0 +1,68 @@
+import type { RunState } from '@sterna/core';
+import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
+
+/** An event of QMP, before its timestamp. */
+export interface MonitorEvent {
+  readonly event: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** A vCPU as `query-cpus-fast` shows it. */
+export interface MonitorCpu {
+  readonly index: number;
+  /** QEMU's name of the architecture, `x86_64`. */
+  readonly target: string;
+  /** Text of `info registers`. */
+  describe(): string;
+}
+
+/** Where a migration goes or comes from: one of the two is given. */
+export interface MigrationDestination {
+  readonly uri?: string | undefined;
+  readonly channels?: readonly Readonly<Record<string, unknown>>[] | undefined;
+}
+
+/** The migration side of a machine, as monitors command it. All errors are thrown as `SternaError`. */
+export interface MonitorMigration {
+  /** Starts an outgoing migration; how it goes on is in {@link MonitorMigration.info}. */
+  migrate(destination: MigrationDestination): void | Promise<void>;
+  /** Starts to wait for an incoming one, after `-incoming defer`. */
+  incoming(destination: MigrationDestination, exitOnError: boolean | undefined): void | Promise<void>;
+  cancel(): void | Promise<void>;
+  /** Lets a migration that was told to pause before the switchover go on. */
+  resumeSwitchover(state: string): void | Promise<void>;
+  setCapabilities(changes: readonly { readonly capability: string; readonly state: boolean }[]): void;
+  capabilities(): readonly CapabilityStatus[];
+  setParameters(changes: Readonly<Record<string, unknown>>): void;
+  parameters(): Readonly<MigrationParameters>;
+  info(): MigrationInfo;
+}
+
+/** What a monitor needs of a machine: the only thing this package knows of one. */
+export interface MonitorTarget {
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  /** Our own version, shown in `query-version`'s package. */
+  readonly version: string;
+  readonly runState: RunState;
+  /** Process id, shown as the thread of every vCPU. */
+  readonly pid: number;
+  readonly cpus: readonly MonitorCpu[];
+  readonly migration: MonitorMigration;
+  stop(): void | Promise<void>;
+  /** @throws SternaError when the machine cannot run now. */
+  cont(): void | Promise<void>;
+  /** Ends the process soon after the answer has been sent. */
+  quit(): void;
+  reset(): void;
+  powerDown(): void;
+  /** Text of `info qtree`, lines ended by newline. */
+  describeDevices(): string;
+  /** Nanoseconds since 1970, for timestamps. */
+  wallNs(): bigint;
+  /** Tells the listener of every event until disposed. */
+  onEvent(listener: (event: MonitorEvent) => void): Disposable;
+}
+
+/** The QEMU version whose contract is kept. */
+export const QEMU_VERSION = { major: 11, minor: 1, micro: 0 } as const;

@@ -1,0 +1,76 @@
+import type { RunState } from '@sterna/core';
+import type { MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
+
+/** A machine without a machine: remembers what it was told. */
+export class FakeTarget implements MonitorTarget {
+  readonly name = 'box';
+  readonly uuid = '12345678-1234-1234-1234-123456789abc';
+  readonly version = '0.1.0';
+  readonly pid = 4711;
+  runState: RunState = 'prelaunch';
+  readonly calls: string[] = [];
+  readonly cpus = [{ index: 0, target: 'x86_64', describe: () => 'EAX=00000000\n' }];
+  readonly #listeners = new Set<(event: MonitorEvent) => void>();
+  status = 'none';
+  readonly migration: MonitorMigration = {
+    migrate: ({ uri }) => {
+      this.calls.push(`migrate ${uri}`);
+      if (uri?.startsWith('bad:')) throw new RangeError('unknown scheme');
+    },
+    incoming: ({ uri }, exitOnError) => void this.calls.push(`incoming ${uri} ${exitOnError}`),
+    cancel: () => void this.calls.push('cancel'),
+    resumeSwitchover: (state) => void this.calls.push(`continue ${state}`),
+    setCapabilities: (changes) =>
+      void this.calls.push(`caps ${changes.map((c) => `${c.capability}=${c.state}`).join()}`),
+    capabilities: () => [{ capability: 'events', state: true }],
+    setParameters: (changes) => void this.calls.push(`params ${JSON.stringify(changes)}`),
+    parameters: () => ({ 'downtime-limit': 300, 'tls-creds': '', 'direct-io': false }) as never,
+    info: () => (this.status === 'none' ? {} : ({ status: this.status, 'total-time': 5 } as never)),
+  };
+
+  async stop(): Promise<void> {
+    this.calls.push('stop');
+    await Promise.resolve();
+    this.runState = 'paused';
+    this.emit({ event: 'STOP' });
+  }
+
+  cont(): void {
+    this.calls.push('cont');
+    this.runState = 'running';
+    this.emit({ event: 'RESUME' });
+  }
+
+  quit(): void {
+    this.calls.push('quit');
+  }
+
+  reset(): void {
+    this.calls.push('reset');
+  }
+
+  powerDown(): void {
+    this.calls.push('powerDown');
+  }
+
+  describeDevices(): string {
+    return 'bus: main-system-bus\n';
+  }
+
+  wallNs(): bigint {
+    return 1_795_199_250_498_311_999n;
+  }
+
+  onEvent(listener: (event: MonitorEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  emit(event: MonitorEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+}
