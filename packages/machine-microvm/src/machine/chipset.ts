@@ -11,6 +11,7 @@ import {
   isaSerial,
   type Mc146818Rtc,
   mc146818rtc,
+  setCmosRamSize,
 } from '@sterna/platform-x86';
 import { virtioMmio } from '@sterna/virtio';
 import {
@@ -72,7 +73,7 @@ export function makeLegacyDevices(
     const { at, irqs } = isa(MICROVM_PORTS.rtc, MICROVM_GSI.rtc);
     const rtc = builder.device(mc146818rtc({ at, base_year: 2000 }), { irqs }).state as Mc146818Rtc;
     const { below4g, above4g } = splitRam(builder.ramSize);
-    rtc.setRamSize(below4g, above4g);
+    setCmosRamSize(rtc, below4g, above4g);
   }
   const chardev = builder.serials[0];
   if (serial && chardev !== undefined) {

@@ -53,7 +53,8 @@ export type X86VCpu = VCpu & { readonly port: CpuPort };
 export function makeCpus(builder: MachineBuilder): { readonly cpus: readonly X86VCpu[]; readonly apicBus: ApicBus } {
   const apicBus = new ApicBus(() => builder.currentCpu());
   builder.scope.provide(ApicBus, apicBus);
-  builder.physical.map(MICROVM_MAP.apic, apicBus.region, 1);
+  const { region } = apicBus;
+  builder.physical.map(MICROVM_MAP.apic, { kind: 'mmio', name: region.name, size: region.size, ops: region }, 1);
   const sockets: ApicSocket[] = [];
   const cpus = builder.createCpus((scope, index) => {
     sockets[index] = new ApicSocket();
