@@ -109,7 +109,7 @@ export class RamSaver {
    */
   async send(writer: StreamWriter, stop: () => boolean): Promise<boolean> {
     for (let barren = 0; this.#dirty > 0; ) {
-      await this.#chunkInMemory(writer);
+      await writer.storageReady();
       if (this.#sendBatch(writer)) barren = 0;
       else if (++barren > this.#blocks.length)
         throw new SternaError('STERNA_ERR_INTERNAL', 'RAM is dirty, but no page is marked');
@@ -117,15 +117,6 @@ export class RamSaver {
       if (stop()) break;
     }
     return this.#dirty > 0;
-  }
-
-  /** Waits until the writer fills a chunk of the shared memory, where the kernels can write. */
-  async #chunkInMemory(writer: StreamWriter): Promise<void> {
-    await writer.drain();
-    while (writer.chunk(1).buffer !== this.#area.bytes.buffer) {
-      writer.flush();
-      await writer.drain();
-    }
   }
 
   /** One batch from the search position. @returns false at the end of a block */

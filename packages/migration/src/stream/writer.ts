@@ -18,6 +18,7 @@ const CHUNKS = 4;
 export class StreamWriter implements SaveStream {
   readonly channel: MigrationChannel;
   readonly #free: Uint8Array[] = [];
+  readonly #storage: ArrayBufferLike;
   readonly #chunkSize: number;
   #chunk: Uint8Array;
   #at = 0;
@@ -32,6 +33,7 @@ export class StreamWriter implements SaveStream {
    */
   constructor(channel: MigrationChannel, storage: Uint8Array = new Uint8Array(2 ** 20)) {
     this.channel = channel;
+    this.#storage = storage.buffer;
     this.#chunkSize = Math.floor(storage.length / CHUNKS);
     for (let i = 0; i < CHUNKS; i++) {
       this.#free.push(storage.subarray(i * this.#chunkSize, (i + 1) * this.#chunkSize));
@@ -149,11 +151,28 @@ export class StreamWriter implements SaveStream {
     this.check();
   }
 
+  /**
+   * Like {@link StreamWriter.drain}, and afterwards a chunk of the storage is being filled, not an extra one.
+   *
+   * @throws the channel's error
+   */
+  async storageReady(): Promise<void> {
+    await this.drain();
+    if (this.#inStorage(this.#chunk)) return;
+    this.flush();
+    await this.drain();
+    if (!this.#inStorage(this.#chunk)) this.#chunk = this.#free.shift()!;
+  }
+
   /** Hands over everything and resolves when the channel has taken it. @throws the channel's error */
   async flushed(): Promise<void> {
     this.flush();
     while (this.#inFlight > 0 && !this.#error) await this.#change();
     this.check();
+  }
+
+  #inStorage(chunk: Uint8Array): boolean {
+    return chunk.buffer === this.#storage;
   }
 
   #room(length: number): void {
@@ -167,8 +186,8 @@ export class StreamWriter implements SaveStream {
   }
 
   #recycle(chunk: Uint8Array): void {
-    // Extra chunks are dropped: only as many return as the storage held.
-    if (this.#free.length < CHUNKS - 1) this.#free.push(chunk);
+    // Extra chunks are dropped.
+    if (this.#inStorage(chunk)) this.#free.push(chunk);
   }
 
   #change(): Promise<void> {
