@@ -2,8 +2,46 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assemble } from '@sterna/guests';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../support/peers.ts';
+import { migrate, Vm } from '../support/vm.ts';
+
+/** A PVH kernel: writes 21 to the device once, then prints what the device says for every byte it receives. */
+const GUEST = `
+        bits 32
+        org 0x100000
+elf:    db 0x7f, "ELF", 1, 1, 1, 0
+        times 8 db 0
+        dw 2, 3
+        dd 1, start, headers - elf, 0, 0
+        dw 52, 32, 2, 0, 0, 0
+headers:
+        dd 1, 0, elf, elf, end - elf, end - elf, 7, 0x1000
+        dd 4, note - elf, note, note, note_end - note, note_end - note, 4, 4
+note:   dd 4, 4, 18
+        db "Xen", 0
+        dd start
+note_end:
+start:  mov     edi, 0xd0000000
+        mov     dword [edi], 21
+.wait:  mov     edx, 0x3fd
+        in      al, dx
+        test    al, 1
+        jz      .wait
+        mov     edx, 0x3f8
+        in      al, dx
+        mov     eax, [edi]              ; 42
+        add     al, '0' - 42
+        out     dx, al
+        mov     eax, [edi + 4]          ; 1 write
+        add     al, '0'
+        out     dx, al
+        mov     al, 10
+        out     dx, al
+        jmp     .wait
+end:
+`;
 
 const DEVICE = `import { defineDevice, definePlugin, IrqLine, prop } from '@sterna/core';
 
@@ -58,6 +96,32 @@ describe('a device outside the repository, against the packed packages', () => {
     expect(run('--plugin', './doubler.ts', '-device', 'doubler,help').stdout).toMatch(
       /limit=<uint32>.*Largest result \(default: 1000\)/,
     );
+  });
+
+  it('works in a guest, and its state arrives after a migration', async () => {
+    const kernel = join(project, 'doubler.elf');
+    writeFileSync(kernel, assemble(GUEST).bytes);
+    const args = [
+      '-M',
+      'microvm',
+      '-m',
+      '16',
+      '--plugin',
+      join(project, 'doubler.ts'),
+      '-device',
+      'doubler,id=d0,mmio=0xd0000000,irq=10',
+      '-kernel',
+      kernel,
+    ];
+    await using source = await Vm.start(program, args);
+    source.type('x');
+    await source.says('01\n');
+    await using destination = await Vm.start(program, [...args, '-incoming', 'defer']);
+    expect(await migrate(source, destination, `unix:${destination.directory}/migration`)).toMatchObject({
+      status: 'completed',
+    });
+    destination.type('x');
+    await destination.says('01\n');
   });
 
   it('is refused with the plugin and the reason when it does not load', () => {

@@ -14,8 +14,8 @@ export const PROGRAMS = {
   'qemu-7.2': 'qemu-system-x86_64',
   'qemu-new': join(root, 'node_modules/.cache/sterna/peers/bin/qemu-newest'),
 } as const;
-/** Name of a program. */
-export type ProgramName = keyof typeof PROGRAMS;
+/** Name of a program, or the path of one. */
+export type ProgramName = keyof typeof PROGRAMS | (string & {});
 
 /** A machine in a process of its own, with serial line and QMP on sockets. */
 export class Vm implements AsyncDisposable {
@@ -37,7 +37,7 @@ export class Vm implements AsyncDisposable {
     this.program = program;
     this.directory = mkdtempSync(join(tmpdir(), 'sterna-vm-'));
     this.child = spawn(
-      PROGRAMS[program],
+      PROGRAMS[program as keyof typeof PROGRAMS] ?? program,
       [
         ...args,
         '-nodefaults',
