@@ -1,3 +1,7 @@
+export * from './acpi/build.ts';
+export * from './acpi/config.ts';
+export * from './acpi/e820.ts';
+export { LOADER_FILE, RSDP_FILE, TABLES_FILE } from './acpi/loader.ts';
 export { acpiGed } from './acpi-ged/acpi-ged.ts';
 export * from './acpi-ged/chip.ts';
 export { apic } from './apic/apic.ts';

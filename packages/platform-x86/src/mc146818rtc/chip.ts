@@ -70,8 +70,7 @@ export class Mc146818Rtc {
   readonly #clock: RtcClock;
   readonly #baseYear: number;
 
-  /** @param offsetSeconds Guest time minus RTC clock at power-on. */
-  constructor(irq: IrqLine, clock: RtcClock, baseYear: number, offsetSeconds: bigint) {
+  constructor(irq: IrqLine, clock: RtcClock, baseYear: number) {
     this.#irq = irq;
     this.#clock = clock;
     this.#baseYear = baseYear;
@@ -81,7 +80,7 @@ export class Mc146818Rtc {
     this.cmosData[REG_B] = B_24H;
     this.cmosData[REG_D] = D_VRT;
     this.lastUpdate = clock.now();
-    this.baseRtc = this.lastUpdate / NS + offsetSeconds;
+    this.baseRtc = clock.dateNs() / NS;
     storeTime(this.cmosData, Number(this.baseRtc), baseYear);
   }
 

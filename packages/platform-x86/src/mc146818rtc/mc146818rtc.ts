@@ -13,19 +13,11 @@ export const mc146818rtc = defineDevice({
       default: 2000,
       help: 'Year that a year register of 0 stands for; 2000 uses the century byte',
     }),
-    'base-offset': prop.string({ default: '0', help: 'Guest time minus RTC clock at power-on, in seconds' }),
   },
   inject: [IrqLine, RtcClock],
-  create(
-    properties: { readonly base_year: number; readonly 'base-offset': string },
-    irq: IrqLine,
-    clock: RtcClock,
-  ): Mc146818Rtc {
-    const offset = properties['base-offset'];
-    if (!/^-?[0-9]{1,15}$/.test(offset))
-      throw new RangeError(`mc146818rtc: base-offset '${offset}' is not a number of seconds`);
+  create(properties: { readonly base_year: number }, irq: IrqLine, clock: RtcClock) {
     const baseYear = properties.base_year === 2000 ? 0 : properties.base_year;
-    return new Mc146818Rtc(irq, clock, baseYear, BigInt(offset));
+    return new Mc146818Rtc(irq, clock, baseYear);
   },
   regions: (rtc) => [
     {

@@ -16,7 +16,7 @@ let clock: FakeRtcClock;
 let rtc: Mc146818Rtc;
 
 function make(): Mc146818Rtc {
-  const made = new Mc146818Rtc(irq, clock, 0, 0n);
+  const made = new Mc146818Rtc(irq, clock, 0);
   made.reset();
   return made;
 }
@@ -58,8 +58,10 @@ it('takes a new time, also while set mode holds the clock', () => {
   expect([get(4), get(2), get(0)]).toEqual([0x03, 0x30, 0x55]);
 });
 
-it('starts from the clock plus its offset', () => {
-  rtc = new Mc146818Rtc(irq, clock, 0, -3600n);
+it('starts from the date that the machine gives, whatever its clock counts', () => {
+  clock.time = 5n * S;
+  clock.date = START - 3600n * S;
+  rtc = new Mc146818Rtc(irq, clock, 0);
   expect(get(4)).toBe(0x17);
 });
 

@@ -55,6 +55,8 @@ export class FakeClock implements VirtualClock {
 /** An RTC clock that tests move by hand. */
 export class FakeRtcClock implements RtcClock {
   time: bigint;
+  /** What a clock device starts with, when it is not the time itself. */
+  date: bigint | undefined;
   readonly timers: { expiryNs: bigint; callback: () => void }[] = [];
 
   constructor(time: bigint) {
@@ -63,6 +65,10 @@ export class FakeRtcClock implements RtcClock {
 
   now(): bigint {
     return this.time;
+  }
+
+  dateNs(): bigint {
+    return this.date ?? this.time;
   }
 
   timer(_name: string, callback: () => void): RtcTimer {
