@@ -10,6 +10,7 @@ import { applyParameters, defaultParameters, type MigrationParameters } from './
 import { SourceMigration } from './source/source.ts';
 import { isMigrating, StatusCell } from './status.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
+import { type MigrationAddress, parseMigrationUri } from './transport/uri.ts';
 import { type WireGeneration, type WireProperties, wireProperties } from './wire.ts';
 
 /** What a controller needs beside the machine. */
@@ -31,6 +32,10 @@ interface Outgoing {
   channel: MigrationChannel | undefined;
   source: SourceMigration | undefined;
   error: string | undefined;
+}
+
+function addressOf(place: string | MigrationAddress): MigrationAddress {
+  return typeof place === 'string' ? parseMigrationUri(place) : place;
 }
 
 /** Migrates one machine, out and in. */
@@ -77,13 +82,14 @@ export class MigrationController {
   }
 
   /**
-   * Moves the guest to where the uri leads. Resolves when it has moved; QMP's `migrate` does not wait for that.
+   * Moves the guest to where the uri or address leads. Resolves when it has moved; QMP's `migrate` does not wait for that.
    *
    * @throws MigrationStateError, SternaError `STERNA_ERR_MIGRATION_BLOCKED` at once; later whatever ended the
    *   migration, with the guest running again here
    */
-  async migrate(uri: string): Promise<MigrationInfo> {
-    return this.#migrateOver((signal) => this.#options.transport.connect(uri, signal));
+  async migrate(to: string | MigrationAddress): Promise<MigrationInfo> {
+    const address = addressOf(to);
+    return this.#migrateOver((signal) => this.#options.transport.connect(address, signal));
   }
 
   /** Moves the guest over a channel that exists already. */
@@ -184,10 +190,11 @@ export class MigrationController {
    * @param listening called when the source may connect
    * @throws StreamError, TransportError; the machine stays stopped and can try again
    */
-  async migrateIncoming(uri: string, listening?: () => void): Promise<void> {
+  async migrateIncoming(from: string | MigrationAddress, listening?: () => void): Promise<void> {
+    const address = addressOf(from);
     const incoming = this.#beginIncoming();
     try {
-      incoming.listener = await this.#options.transport.listen(uri);
+      incoming.listener = await this.#options.transport.listen(address);
       listening?.();
       const channel = await incoming.listener.accept();
       await incoming.listener.close();

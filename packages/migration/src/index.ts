@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './host.ts';
 export * from './info.ts';
 export * from './inspect/records.ts';
+export * from './machine-host.ts';
 export * from './pace.ts';
 export * from './parameters.ts';
 export { bufferAreaSize } from './ram/blocks.ts';

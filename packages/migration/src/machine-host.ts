@@ -1,55 +1,93 @@
-import { type Machine, MEMORY_LAYOUT } from '@sterna/core';
-import type { BufferArea, MigrationEvent, MigrationHost } from './host.ts';
+import type { Machine, MigrationMode, RamBlock, RunState, WasmMemory } from '@sterna/core';
+import { MEMORY_LAYOUT } from '@sterna/core';
+import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from './host.ts';
+import { Pace } from './pace.ts';
+import { bufferAreaSize } from './ram/blocks.ts';
 
-/** Bytes of the machine's host area that one migration works in: a byte per page of 4 GiB, and pages on their way. */
-const BUFFER_BYTES = 2 * 2 ** 20;
-const buffersOf = new WeakMap<Machine, BufferArea>();
+/** What a migration wants to tell beside changes of the run state. */
+export interface MigrationObserver {
+  /** MIGRATION and MIGRATION_PASS, for the control plane. */
+  event(event: MigrationEvent): void;
+  /** A line for the user. */
+  report(text: string): void;
+}
 
-function buffers(machine: Machine): BufferArea {
-  let area = buffersOf.get(machine);
-  if (area === undefined) {
-    area = { offset: machine.memory.reserveHostArea(BUFFER_BYTES), size: BUFFER_BYTES };
-    buffersOf.set(machine, area);
+const areas = new WeakMap<Machine, BufferArea>();
+
+/** Core's machine as a migration's host. */
+export class MachineMigrationHost implements MigrationHost {
+  readonly machineName: string;
+  readonly uuid?: Uint8Array;
+  readonly memory: WasmMemory;
+  readonly pageFlags: number = MEMORY_LAYOUT.pageFlags;
+  readonly buffers: BufferArea;
+  readonly #machine: Machine;
+  readonly #observer: MigrationObserver;
+
+  constructor(machine: Machine, observer: MigrationObserver) {
+    this.#machine = machine;
+    this.#observer = observer;
+    this.machineName = machine.setup.type.name;
+    this.memory = machine.memory.memory;
+    this.buffers = bufferArea(machine);
+    const { uuid } = machine.setup;
+    if (uuid !== undefined) this.uuid = uuidBytes(uuid);
   }
+
+  /** Time of the machine's host. */
+  get pace(): Pace {
+    const { loop, clock } = this.#machine.host;
+    return new Pace(loop, clock);
+  }
+  get runState(): RunState {
+    return this.#machine.runState;
+  }
+  stop(state: RunState): void {
+    this.#machine.stop(state);
+  }
+  start(): void {
+    this.#machine.start();
+  }
+  setRunState(state: RunState): void {
+    this.#machine.setRunState(state);
+  }
+  sections(): readonly StateSection[] {
+    return this.#machine.sections();
+  }
+  blockedReasons(mode: MigrationMode): readonly string[] {
+    return this.#machine.blockers.reasons(mode);
+  }
+  ramBlocks(): readonly RamBlock[] {
+    return this.#machine.memory.blocks;
+  }
+  resizeRam(block: RamBlock, usedLength: number): void {
+    this.#machine.memory.resize(block, usedLength);
+  }
+  markWritten(hostAddress: number, length: number): void {
+    this.#machine.memory.markWritten(hostAddress, length);
+  }
+  flushWriteTags(): void {
+    for (const cpu of this.#machine.cpus) cpu.flushWriteTags();
+  }
+  emit(event: MigrationEvent): void {
+    this.#observer.event(event);
+  }
+  report(text: string): void {
+    this.#observer.report(text);
+  }
+}
+
+/** The area is set aside once for each machine, however often it migrates. */
+function bufferArea(machine: Machine): BufferArea {
+  const known = areas.get(machine);
+  if (known !== undefined) return known;
+  const size = bufferAreaSize(machine.memory.u8.length - MEMORY_LAYOUT.ram);
+  const area = { offset: machine.memory.reserveHostArea(size), size };
+  areas.set(machine, area);
   return area;
 }
 
-/** How the control plane hears of a migration. */
-export interface MachineHostListeners {
-  /** Takes an event. */
-  emit(event: MigrationEvent): void;
-  /** Takes a line for the user. */
-  report?(text: string): void;
-}
-
-/** Shows a machine of core to the migration. */
-export function machineHost(machine: Machine, listeners: MachineHostListeners): MigrationHost {
-  const { setup, memory } = machine;
-  return {
-    machineName: setup.type.name,
-    ...(setup.uuid === undefined ? {} : { uuid: uuidBytes(setup.uuid) }),
-    get runState() {
-      return machine.runState;
-    },
-    stop: (state) => machine.stop(state),
-    start: () => machine.start(),
-    setRunState: (state) => machine.setRunState(state),
-    sections: () => machine.sections(),
-    blockedReasons: (mode) => machine.blockers.reasons(mode),
-    memory: memory.memory,
-    pageFlags: MEMORY_LAYOUT.pageFlags,
-    buffers: buffers(machine),
-    ramBlocks: () => memory.blocks,
-    resizeRam: (block, usedLength) => memory.resize(block, usedLength),
-    markWritten: (hostAddress, length) => memory.markWritten(hostAddress, length),
-    flushWriteTags: () => {
-      for (const cpu of machine.cpus) cpu.flushWriteTags();
-    },
-    emit: (event) => listeners.emit(event),
-    ...(listeners.report === undefined ? {} : { report: listeners.report }),
-  };
-}
-
 function uuidBytes(uuid: string): Uint8Array {
-  return Uint8Array.from(uuid.replaceAll('-', '').match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const digits = uuid.replaceAll('-', '');
+  return Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
 }

@@ -126,18 +126,12 @@ export class RamLoader {
   }
 
   #resize(block: RamBlock, length: number, at: number): void {
-    const sizes = `RAM block ${block.name} has ${hex(length)} bytes in the stream, ${hex(block.usedLength)} here`;
-    if (!block.resizable || length > block.maxLength) {
-      const limit = block.resizable
-        ? `, and can have ${hex(block.maxLength)} at most`
-        : '; start this side with the same options';
-      throw new StreamError(sizes + limit, { offset: at });
-    }
     try {
       this.#host.resizeRam(block, length);
     } catch (error) {
+      const sizes = `RAM block ${block.name} has ${hex(length)} bytes in the stream, ${hex(block.usedLength)} here`;
       throw new StreamError(
-        `${sizes}: ${error instanceof Error ? error.message : error}`,
+        `${sizes}; start this side with the same options as the source`,
         { offset: at },
         { cause: error },
       );

@@ -1,3 +1,5 @@
+import type { MigrationAddress } from './uri.ts';
+
 /**
  * A migration channel: bytes in order, one way or both. Implementations for
  * Node are under `./node`; `pipe.ts` connects two machines of one process.
@@ -36,10 +38,10 @@ export interface MigrationListener {
   close(): Promise<void>;
 }
 
-/** Opens channels by uri. */
+/** Opens channels by address. */
 export interface MigrationTransport {
   /** Connects, or opens for writing. @throws TransportError */
-  connect(uri: string, signal: AbortSignal): Promise<MigrationChannel>;
+  connect(address: MigrationAddress, signal: AbortSignal): Promise<MigrationChannel>;
   /** Listens, or opens for reading. @throws TransportError */
-  listen(uri: string): Promise<MigrationListener>;
+  listen(address: MigrationAddress): Promise<MigrationListener>;
 }

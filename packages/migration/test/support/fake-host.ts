@@ -119,6 +119,8 @@ export class FakeHost implements MigrationHost {
     return this.blocks;
   }
   resizeRam(block: RamBlock, usedLength: number): void {
+    if (!block.resizable || usedLength > block.maxLength)
+      throw new RangeError(`${block.name} cannot have ${usedLength}`);
     this.block(block.name).usedLength = usedLength;
   }
   markWritten(address: number, length: number): void {

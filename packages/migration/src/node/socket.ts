@@ -1,0 +1,113 @@
+import { lstat, unlink } from 'node:fs/promises';
+import net from 'node:net';
+import { TransportError } from '../errors.ts';
+import type { MigrationChannel, MigrationListener } from '../transport/channel.ts';
+import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
+import { StreamChannel } from './stream-channel.ts';
+
+/** An internet or unix socket address. */
+export type SocketAddress = Extract<MigrationAddress, { type: 'inet' | 'unix' }>;
+
+/** A channel over a connected socket. */
+export function socketChannel(name: string, socket: net.Socket): MigrationChannel {
+  socket.setNoDelay(true);
+  return new StreamChannel({ name, readable: socket, writable: socket });
+}
+
+/** Connects. @throws TransportError */
+export function connectSocket(address: SocketAddress, signal: AbortSignal): Promise<MigrationChannel> {
+  const name = formatMigrationAddress(address);
+  return new Promise((resolve, reject) => {
+    const target =
+      address.type === 'unix' ? { path: address.path } : { host: address.host || 'localhost', port: address.port };
+    const socket = net.connect({ ...target, allowHalfOpen: true });
+    const abort = () => {
+      socket.destroy();
+      reject(signal.reason as Error);
+    };
+    const refused = (error: Error) => {
+      signal.removeEventListener('abort', abort);
+      reject(new TransportError(`cannot connect to ${name}: ${error.message}`, { cause: error }));
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', refused);
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', abort);
+      socket.removeListener('error', refused);
+      resolve(socketChannel(name, socket));
+    });
+  });
+}
+
+/** Listens for one connection. A stale socket file is replaced. @throws TransportError */
+export async function listenSocket(address: SocketAddress): Promise<MigrationListener> {
+  if (address.type === 'unix') await removeStaleSocket(address.path);
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: false });
+  return listening(server, address.type === 'unix' ? { path: address.path } : inetOptions(address), address);
+}
+
+/** Listens on a socket that was inherited, e.g. from a service manager. */
+export function listenDescriptor(fd: number): Promise<MigrationListener> {
+  const address: MigrationAddress = { transport: 'socket', type: 'fd', str: String(fd) };
+  return listening(net.createServer({ allowHalfOpen: true }), { fd }, address);
+}
+
+function inetOptions({ host, port }: Extract<MigrationAddress, { type: 'inet' }>): net.ListenOptions {
+  return host === '' ? { port } : { host, port };
+}
+
+function listening(
+  server: net.Server,
+  options: net.ListenOptions & { fd?: number },
+  address: MigrationAddress,
+): Promise<MigrationListener> {
+  const name = formatMigrationAddress(address);
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) =>
+      reject(new TransportError(`cannot listen at ${name}: ${error.message}`, { cause: error }));
+    server.once('error', failed);
+    server.listen({ ...options, backlog: 1 }, () => {
+      server.removeListener('error', failed);
+      resolve(new SocketListener(server, address));
+    });
+  });
+}
+
+class SocketListener implements MigrationListener {
+  readonly uri: string;
+  readonly #accepted: Promise<net.Socket>;
+  readonly #server: net.Server;
+  #closed: (error: Error) => void = () => {};
+
+  constructor(server: net.Server, address: MigrationAddress) {
+    this.#server = server;
+    const bound = server.address();
+    this.uri =
+      'type' in address && address.type === 'inet' && bound !== null && typeof bound === 'object'
+        ? formatMigrationAddress({ ...address, port: bound.port })
+        : formatMigrationAddress(address);
+    this.#accepted = new Promise((resolve, reject) => {
+      this.#closed = reject;
+      server.once('connection', (socket) => {
+        resolve(socket);
+        // One stream is expected; whoever comes later is not part of it.
+        server.on('connection', (other) => other.destroy());
+      });
+      server.once('error', reject);
+    });
+    this.#accepted.catch(() => {});
+  }
+  async accept(): Promise<MigrationChannel> {
+    return socketChannel(this.uri, await this.#accepted);
+  }
+  async close(): Promise<void> {
+    this.#closed(new TransportError(`${this.uri} was closed`));
+    this.#server.close();
+  }
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket()) await unlink(path).catch(() => {});
+}
