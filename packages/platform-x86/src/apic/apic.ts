@@ -12,11 +12,11 @@ export const apic = defineDevice({
   description: 'Local APIC of one CPU',
   properties: {
     index: prop.u32({ help: 'Index of the CPU; 0 is the bootstrap processor' }),
-    id: prop.optionalU32({ help: 'APIC id after reset, 0-254; the index by default' }),
+    'apic-id': prop.optionalU32({ help: 'APIC id after reset, 0-254; the index by default' }),
   },
   inject: [CpuPort, ApicBus, VirtualClock, Hooks],
   create(
-    { index, id = index }: { readonly index: number; readonly id: number | undefined },
+    { index, 'apic-id': id = index }: { readonly index: number; readonly 'apic-id': number | undefined },
     cpu: CpuPort,
     bus: ApicBus,
     clock: VirtualClock,
