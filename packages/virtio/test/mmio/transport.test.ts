@@ -4,7 +4,12 @@ import { VirtioMmio } from '../../src/mmio/transport.ts';
 import { virtioMmio } from '../../src/mmio/virtio-mmio.ts';
 
 let errors: string[];
-const irq = { level: true, set: (level: boolean) => void (irq.level = level) };
+const irq = {
+  level: true,
+  set(level: boolean): void {
+    irq.level = level;
+  },
+};
 const logger = { info: () => {}, warn: () => {}, guestError: (text: string) => void errors.push(text) };
 
 beforeEach(() => {
