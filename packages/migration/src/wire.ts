@@ -25,6 +25,8 @@ export interface WireProperties {
   readonly virtioQueueMax1024: boolean;
   /** Whether the description of the devices is sent at the end. */
   readonly sendVmDescription: boolean;
+  /** Whether that description begins with the configuration section (after 7.2). */
+  readonly describeConfiguration: boolean;
 }
 
 const QEMU_10_0: WireProperties = {
@@ -37,13 +39,20 @@ const QEMU_10_0: WireProperties = {
   ramSectionId: 1,
   virtioQueueMax1024: true,
   sendVmDescription: true,
+  describeConfiguration: true,
 };
 
 /** The generations by name. */
 export const WIRE_GENERATIONS = {
   /** What 7.2, 10.0 and 11.1 all accept. */
   compat: { ...QEMU_10_0, sendSwitchoverStart: false, virtioQueueMax1024: false },
-  'qemu-7.2': { ...QEMU_10_0, sendSwitchoverStart: false, globalStateFlags: false, ramSectionId: 2 },
+  'qemu-7.2': {
+    ...QEMU_10_0,
+    sendSwitchoverStart: false,
+    globalStateFlags: false,
+    describeConfiguration: false,
+    ramSectionId: 2,
+  },
   'qemu-10.0': QEMU_10_0,
   'qemu-11.1': { ...QEMU_10_0, raisedPriorities: true, virtioQueueMax1024: false },
 } as const satisfies Record<string, WireProperties>;

@@ -50,7 +50,8 @@ function saveDevices(ctx: SourceContext): DeviceDescription[] {
 }
 
 function writeDescription(ctx: SourceContext, devices: DeviceDescription[]): void {
-  const description: VmDescription = { configuration: ctx.configuration ?? {}, page_size: 4096, devices };
+  const configuration = ctx.wire.describeConfiguration ? { configuration: ctx.configuration ?? {} } : {};
+  const description: VmDescription = { ...configuration, page_size: 4096, devices };
   const json = new TextEncoder().encode(vmDescriptionJson(description));
   ctx.writer.u8(SECTION.vmdescription);
   ctx.writer.u32(json.length);

@@ -36,7 +36,7 @@ export interface DeviceDescription extends StructDescription {
 
 /** The whole description. */
 export interface VmDescription {
-  configuration: StructDescription | Record<string, never>;
+  configuration?: StructDescription | Record<string, never>;
   page_size: number;
   devices: DeviceDescription[];
 }

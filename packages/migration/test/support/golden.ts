@@ -25,7 +25,9 @@ export function goldenStream(name: string): Uint8Array {
 /** What is known about a recorded stream. */
 export interface Sidecar {
   readonly machine: string;
-  readonly ram_blocks: readonly { readonly name: string; readonly size: number; readonly sha256: string }[];
+  readonly ram_blocks: {
+    readonly blocks: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
+  };
   readonly devices: readonly { readonly name: string; readonly value: Record<string, unknown> }[];
 }
 
