@@ -23,15 +23,9 @@ TIMER_ABSTIME       equ 1
 PROT_READ_WRITE     equ 3
 MAP_PRIVATE_ANON    equ 0x22
 
-PAGE        equ 4096
 STEP_NS     equ 10000000                ; dirtying is spread in steps of 10 ms
 BATCH       equ 64                      ; pages written before the clock is read again
 NS_PER_MS   equ 1000000
-
-; Word k of page p in pass v is p * MIX_PAGE ^ v * MIX_PASS + k * MIX_WORD (mod 2^64; odd, so all of p, v, k show).
-MIX_PAGE    equ 0x9e3779b97f4a7c15
-MIX_PASS    equ 0xd1342543de82ef95
-MIX_WORD    equ 0x2545f4914f6cdd1d
 
         bits 64
         org 0x400000
@@ -91,22 +85,7 @@ start:  mov     rbp, rsp
         js      no_memory
         mov     rbx, rax
 
-        xor     r13d, r13d              ; the first pass only writes
-        xor     r14d, r14d
-.fill:  call    pattern
-        mov     rdx, rax
-        call    page_address
-        mov     rcx, MIX_WORD
-        mov     esi, PAGE / 8
-.word:  mov     [rdi], rdx
-        add     rdx, rcx
-        add     rdi, 8
-        dec     esi
-        jnz     .word
-        inc     r13
-        cmp     r13, r12
-        jb      .fill
-        xor     r13d, r13d
+        call    fill_pages
 
         fninit
         fldz
@@ -166,25 +145,7 @@ main:   call    clock
         syscall
         jmp     main
 
-done:   mov     r8, r13                 ; pages before the cursor are already in the next pass
-        mov     r9, r14
-        xor     r13d, r13d
-.page:  mov     r14, r9
-        cmp     r13, r8
-        adc     r14, 0
-        call    pattern
-        call    page_address
-        mov     rcx, MIX_WORD
-        mov     esi, PAGE / 8
-.word:  cmp     [rdi], rax
-        jne     bad_page
-        add     rax, rcx
-        add     rdi, 8
-        dec     esi
-        jnz     .word
-        inc     r13
-        cmp     r13, r12
-        jb      .page
+done:   call    verify_pages
         mov     edi, line
         mov     esi, msg_done
         call    append
@@ -254,77 +215,6 @@ tick:   inc     r15
         call    append_decimal
         jmp     print
 
-; Checks the page at the cursor and writes the next pass into it. Keeps r10.
-rewrite:
-        call    pattern
-        mov     rdx, rax                ; rdx: what the next pass writes
-        inc     r14
-        call    pattern
-        xchg    rax, rdx
-        dec     r14
-        call    page_address
-        mov     rcx, MIX_WORD
-        mov     esi, PAGE / 32
-.four:
-%assign word 0
-%rep 4
-        cmp     [rdi + word * 8], rax
-        jne     bad_page
-        mov     [rdi + word * 8], rdx
-        add     rax, rcx
-        add     rdx, rcx
-%assign word word + 1
-%endrep
-        add     rdi, 32
-        dec     esi
-        jnz     .four
-        inc     r13
-        cmp     r13, r12
-        jb      .end
-        xor     r13d, r13d
-        inc     r14
-.end:   ret
-
-; rax: first word of page r13 in pass r14. Changes rcx.
-pattern:
-        mov     rax, MIX_PAGE
-        imul    rax, r13
-        mov     rcx, MIX_PASS
-        imul    rcx, r14
-        xor     rax, rcx
-        ret
-
-; rdi: address of page r13.
-page_address:
-        mov     rdi, r13
-        shl     rdi, 12
-        add     rdi, rbx
-        ret
-
-; rdi: address inside the page r13, rax: the word wanted there or within the next 24 bytes.
-bad_page:
-        mov     rbp, rax
-        mov     r8, rdi
-        mov     edi, line
-        mov     esi, msg_bad_page
-        call    append
-        mov     rax, r13
-        call    append_decimal
-        mov     esi, msg_offset
-        call    append
-        mov     rax, r8
-        and     eax, PAGE - 1
-        call    append_decimal
-        mov     esi, msg_want
-        call    append
-        mov     rax, rbp
-        call    append_hex
-        mov     esi, msg_have
-        call    append
-        mov     rax, [r8]
-        call    append_hex
-        jmp     failed
-
 ; esi: text, rax: value of the counter.
 bad_counter:
         mov     rbp, rax
@@ -373,41 +263,6 @@ argument:
         jmp     .digit
 .end:   ret
 
-; Appends the text at esi to the line that ends at edi.
-append: lodsb
-        test    al, al
-        jz      .end
-        stosb
-        jmp     append
-.end:   ret
-
-append_decimal:
-        mov     ecx, 10
-        mov     esi, digits_end
-.digit: xor     edx, edx
-        div     rcx
-        add     edx, '0'
-        dec     esi
-        mov     [rsi], dl
-        test    rax, rax
-        jnz     .digit
-        mov     ecx, digits_end
-        sub     ecx, esi
-        rep movsb
-        ret
-
-append_hex:
-        mov     rdx, rax
-        mov     ecx, 16
-.digit: rol     rdx, 4
-        mov     eax, edx
-        and     eax, 15
-        mov     al, [hex_digits + rax]
-        stosb
-        dec     ecx
-        jnz     .digit
-        ret
-
 ; Ends the line at edi and writes it, whole.
 print:  mov     byte [rdi], 10
         lea     edx, [rdi + 1]
@@ -427,20 +282,18 @@ print:  mov     byte [rdi], 10
 .gone:  mov     edi, 1
         jmp     exit
 
+%include "text.inc"
+%include "pages.inc"
+
 ; ---- data ------------------------------------------------------------------------------------------------------
 
         align 8
 one:            dq 1.0
-hex_digits:     db "0123456789abcdef"
 msg_tick:       db "TICK ", 0
 msg_time:       db " t=", 0
 msg_dirty:      db " dirty=", 0
 msg_pass:       db " pass=", 0
 msg_done:       db "TICKER-DONE ", 0
-msg_bad_page:   db "BAD page=", 0
-msg_offset:     db " offset=", 0
-msg_want:       db " want=", 0
-msg_have:       db " have=", 0
 msg_bad_sse:    db "BAD sse counter=", 0
 msg_bad_x87:    db "BAD x87 counter=", 0
 msg_bad_clock:  db "BAD clock=", 0
@@ -462,7 +315,5 @@ next_tick:      resq 1
 credit:         resq 1
 scratch:        resq 1
 timespec:       resq 2
-digits:         resb 20
-digits_end:
 line:           resb 256
 memory_end:

@@ -212,7 +212,7 @@ class Pass {
         break;
       }
       case 'value': {
-        const value = this.#known(evaluate(item.value, scope, this.#position));
+        const value = evaluate(item.value, scope, this.#position);
         checkFits(value, unit, this.#position);
         append(value.number);
       }
@@ -257,14 +257,9 @@ class Pass {
     return evaluate(expression, this.#scope(), this.#position);
   }
 
-  #known(value: Value): Value {
-    if (!value.known) this.changed = true;
-    return value;
-  }
-
   /** A value that decides the layout; labels ahead count as zero in the first pass. */
   #constant(expression: Expression): bigint {
-    return this.#known(this.#value(expression)).number;
+    return this.#value(expression).number;
   }
 
   #count(expression: Expression): number {

@@ -146,6 +146,8 @@ function prefixes(
   const { bits } = context;
   for (const word of instruction.prefixes) if (PREFIX_BYTES[word] !== undefined) out.push(PREFIX_BYTES[word]);
   if (segment !== undefined) out.push(SEGMENT_BYTES[segment.name]!);
+  const size = form.operandSize !== 0 && !form.bare ? form.operandSize : prefixSize;
+  if (size !== 0 && size !== 64 && size !== modeSize) out.push(0x66);
   const addressWord = instruction.prefixes.find((word) => /^a(16|32|64)$/.test(word));
   const addressSize = memorySize ?? (form.addressSize || Number(addressWord?.slice(1) ?? bits));
   if (addressSize !== bits) {
@@ -153,8 +155,6 @@ function prefixes(
       throw new AssemblerError(instruction.position, `a ${addressSize}-bit address cannot be used in ${bits}-bit code`);
     out.push(0x67);
   }
-  const size = form.operandSize !== 0 && !form.bare ? form.operandSize : prefixSize;
-  if (size !== 0 && size !== 64 && size !== modeSize) out.push(0x66);
   if (form.mandatory !== 0) out.push(form.mandatory);
 }
 

@@ -17,7 +17,7 @@ export interface Token {
 const SPACE = /[ \t\r]+/y;
 const NUMBER = /(?:\$[0-9][0-9a-fA-F_]*|[0-9][0-9a-zA-Z_]*)/y;
 const FLOAT = /[0-9][0-9_]*\.[0-9_]*(?:[eE][+-]?[0-9]+)?|[0-9][0-9_]*[eE][+-]?[0-9]+(?![0-9a-zA-Z_])/y;
-const IDENTIFIER = /\$?[A-Za-z_.?@][A-Za-z0-9_.?@$#~]*/y;
+const IDENTIFIER = /\$?[A-Za-z_.@][A-Za-z0-9_.?@$#~]*/y;
 const PREPROCESSOR = /%(?:%[A-Za-z_.?@][A-Za-z0-9_.?@$#~]*|[0-9]+|\+[0-9]*|[A-Za-z][A-Za-z0-9]*|\{[^}]*\}|\[)/y;
 const OPERATOR = /<<<|>>>|<<|>>|<=|>=|<>|==|!=|\|\||&&|\^\^|\/\/|%%|\$\$|[-+*/%&|^~!<>=()[\],:?$]/y;
 

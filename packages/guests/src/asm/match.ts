@@ -41,9 +41,7 @@ function fits(form: Form, prepared: Prepared): boolean {
     (operand) => (operand.size !== undefined && operand.size !== 8) || operand.kind === 'register',
   );
   if (form.defaultSize && !sized) {
-    // In 64-bit code stack and near branch instructions are 64 bits wide; far ones stay at 32.
-    const wide = context.bits === 64 && !form.operands.some(({ kind }) => kind === 'mfar' || kind === 'far');
-    if (form.operandSize !== (prefixSize || (wide ? 64 : modeSize))) return false;
+    if (form.operandSize !== (prefixSize || (context.bits === 64 ? 64 : modeSize))) return false;
   }
   const given = givenSize(instruction.operands);
   return form.operands.every((pattern, index) =>
@@ -144,7 +142,7 @@ function immediateFits(
   const { number } = value;
   switch (pattern.kind) {
     case '1':
-      return scalar && number === 1n && !strict;
+      return scalar && number === 1n && !strict && size === undefined;
     case 'imm':
       if (pattern.size === 8) return size === undefined || size === 8;
       if (size === undefined) return true;

@@ -205,13 +205,18 @@ class Preprocessor {
   #defineMacro(rest: readonly Token[], body: readonly SourceLine[], position: SourcePosition): void {
     const [name, ...spec] = rest;
     if (name === undefined) throw new AssemblerError(position, '%macro needs a name');
-    const text = spec.map((token) => token.text).join('');
-    const match = /^([0-9]*)(-([0-9]+|\*))?(\+?)/.exec(text)!;
-    const least = Number(match[1] === '' ? 0 : match[1]);
-    const most = match[3] === undefined ? least : match[3] === '*' ? Number.MAX_SAFE_INTEGER : Number(match[3]);
-    let used = 0;
-    for (let length = 0; length < match[0].length; used++) length += spec[used]!.text.length;
-    const macro = { least, most, greedy: match[4] === '+', defaults: splitArguments(spec.slice(used)), body };
+    // The number of parameters is written without spaces; defaults follow after one.
+    const end = spec.findIndex((token, index) => index > 0 && token.spaced);
+    const used = end < 0 ? spec.length : end;
+    const text = spec
+      .slice(0, used)
+      .map((token) => token.text)
+      .join('');
+    const match = /^([0-9]+)(-([0-9]+|\*))?(\+?)$/.exec(text);
+    if (match === null && text !== '') throw new AssemblerError(position, `%macro cannot have ${text} parameters`);
+    const least = Number(match?.[1] ?? 0);
+    const most = match?.[3] === undefined ? least : match[3] === '*' ? Number.MAX_SAFE_INTEGER : Number(match[3]);
+    const macro = { least, most, greedy: match?.[4] === '+', defaults: splitArguments(spec.slice(used)), body };
     const key = name.text.toLowerCase();
     this.#macros.set(key, [...(this.#macros.get(key) ?? []).filter((other) => other.least !== least), macro]);
   }

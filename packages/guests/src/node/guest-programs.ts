@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assemble } from '../asm/assembler.ts';
+import { cacheDirectory, writeFileAtomic } from './cache.ts';
 
 /** Directory with our guests' sources, from `src/node` as well as from `dist/node`. */
 const SOURCES = fileURLToPath(new URL('../../guests/', import.meta.url));
@@ -9,6 +11,12 @@ const built = new Map<string, Uint8Array<ArrayBuffer>>();
 
 /** Values for `%define`s of a guest's source. */
 export type GuestDefines = Readonly<Record<string, string | number>>;
+
+/** How the tiny guest is booted: `pvh` and `multiboot` with `-kernel`, `rom` with `-bios`. */
+export type TinyForm = 'pvh' | 'multiboot' | 'rom';
+
+const FORM_DEFINES = { pvh: 'FORM_PVH', multiboot: 'FORM_MULTIBOOT', rom: 'FORM_ROM' } as const;
+const FORM_SUFFIXES = { pvh: 'elf', multiboot: 'multiboot', rom: 'rom' } as const;
 
 /**
  * Assembles one of our guests; the same guest with the same defines is assembled once per process.
@@ -31,4 +39,26 @@ export function buildGuest(name: string, defines: GuestDefines = {}): Uint8Array
 /** The `ticker` program, a static Linux x86-64 ELF file. */
 export function buildTicker(): Uint8Array<ArrayBuffer> {
   return buildGuest('ticker');
+}
+
+/**
+ * The tiny bare-metal guest; its source says what it does and which words its command line takes.
+ *
+ * @param commandLine - only for `rom`, which has no other way to get one
+ * @throws AssemblerError if the command line contains a double quote
+ */
+export function buildTinyGuest(form: TinyForm, commandLine = ''): Uint8Array<ArrayBuffer> {
+  return buildGuest('tiny', {
+    [FORM_DEFINES[form]]: 1,
+    ...(form === 'rom' ? { ROM_CMDLINE: `"${commandLine}"` } : {}),
+  });
+}
+
+/** The same as a file in the cache, named by its content, for `-kernel` or `-bios`. */
+export function tinyGuestFile(form: TinyForm, commandLine = ''): string {
+  const bytes = buildTinyGuest(form, commandLine);
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  const path = join(cacheDirectory(), 'guests', `tiny-${hash}.${FORM_SUFFIXES[form]}`);
+  if (!existsSync(path)) writeFileAtomic(path, bytes);
+  return path;
 }

@@ -12,7 +12,9 @@ mov      rmv,rv            | 89 /r
 mov      r8,rm8            | 8a /r
 mov      rv,rmv            | 8b /r
 mov      m16,sreg          | 8c /r
-mov      qv,sreg           | 8c /r
+mov      q16,sreg          | 8c /r
+mov      q32,sreg          | 8c /r
+mov      q64,sreg          | 8c /r w0
 mov      sreg,m16          | 8e /r
 mov      sreg,q16          | 8e /r w0
 mov      sreg,q32          | 8e /r w0
@@ -46,8 +48,10 @@ movsx    r64,rm32          | 63 /r
 movsxd   r64,rm32          | 63 /r
 movbe    rv,mv             | 0f 38 f0 /r
 movbe    mv,rv             | 0f 38 f1 /r
-movnti   my,ry             | 0f c3 /r
+movnti   m32,r32           | 0f c3 /r w0
+movnti   m64,r64           | 0f c3 /r
 lea      rv,m              | 8d /r
+xchg     eax,eax           | o32 87 c0 x64
 xchg     av,rv             | 90 +r
 xchg     rv,av             | 90 +r
 xchg     r8,rm8            | 86 /r

@@ -46,7 +46,9 @@ ltr      q32               | 0f 00 /3 w0
 verr     rm16              | 0f 00 /4 w0
 verw     rm16              | 0f 00 /5 w0
 sldt     m16               | 0f 00 /0 w0
-sldt     qv                | 0f 00 /0
+sldt     q16               | 0f 00 /0
+sldt     q32               | 0f 00 /0
+sldt     q64               | 0f 00 /0 w0
 str      m16               | 0f 00 /1 w0
 str      qv                | 0f 00 /1
 smsw     m16               | 0f 01 /4 w0
@@ -54,9 +56,11 @@ smsw     qv                | 0f 01 /4
 lmsw     rm16              | 0f 01 /6 w0
 lmsw     q32               | 0f 01 /6 w0
 lar      rv,m16            | 0f 02 /r
+lar      rv,q16            | 0f 02 /r
 lar      rv,q32            | 0f 02 /r
 lar      rv,qv             | 0f 02 /r
 lsl      rv,m16            | 0f 03 /r
+lsl      rv,q16            | 0f 03 /r
 lsl      rv,q32            | 0f 03 /r
 lsl      rv,qv             | 0f 03 /r
 arpl     rm16,r16          | 63 /r w0 n64
