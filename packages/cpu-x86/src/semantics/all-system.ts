@@ -1,2 +1,5 @@
 // Instruction files of the system architecture; imported for their definitions.
-export {};
+import './system/segment.ts';
+import './system/transfer.ts';
+import './system/flags.ts';
+import './system/control.ts';

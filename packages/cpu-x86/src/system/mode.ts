@@ -1,0 +1,33 @@
+import { type Micro, micro } from '../semantics/micro.ts';
+import { Flag, Seg } from '../semantics/vectors.ts';
+import { CPU_MAP } from '../state/memory-map.ts';
+
+/**
+ * Derives everything that depends on the mode from segments, CR0, EFER and EFLAGS: cpl, modeKey, effective bases, masks, the
+ * TLB in use and the jump cache's key. Call it after any change of those.
+ */
+export const updateMode: Micro = micro('update_mode', [], [], (m) => {
+  const flags = m.let(m.get('eflags'));
+  const vm = m.let(m.ne(m.and(flags, Flag.VM), 0));
+  const cr0 = m.let(m.wrap(m.get('cr0')));
+  const ss = m.let(m.get('segFlags', Seg.SS));
+  const cs = m.let(m.get('segFlags', Seg.CS));
+  const isProtected = m.let(m.and(m.and(cr0, 1), m.eqz(vm)));
+  const cpl = m.let(m.select(vm, m.i32(3), m.select(isProtected, m.and(m.shrU(ss, 13), 3), 0)));
+  m.put('cpl', cpl);
+  const long = m.let(m.and(m.shrU(m.wrap(m.get('efer')), 10), m.and(m.shrU(cs, 21), 1)));
+  const code = m.let(m.select(long, m.i32(2), m.and(m.shrU(cs, 22), 1)));
+  const stack32 = m.let(m.and(m.eqz(long), m.shrU(ss, 22)));
+  const key = m.let(m.or(m.or(code, m.shl(m.and(stack32, 1), 2)), m.shl(isProtected, 3)));
+  m.put('modeKey', key);
+  m.put('stackMask', m.select(long, m.i64(-1), m.select(stack32, m.i64(0xffff_ffff), 0xffff)));
+  m.put('ipMask', m.select(long, m.i64(-1), m.select(code, m.i64(0xffff_ffff), 0xffff)));
+  for (let s = 0; s < 6; s++) {
+    const base = m.get('segBase', s);
+    m.put('segEff', s < 4 ? m.select(long, m.i64(0), base) : base, s);
+  }
+  const user = m.let(m.eq(cpl, 3));
+  const checked = m.and(m.and(m.shrU(cr0, 18), m.shrU(flags, 18)), 1);
+  m.put('tlbBase', m.select(user, m.select(checked, m.i32(CPU_MAP.tlbAligned), CPU_MAP.tlbUser), CPU_MAP.tlbKernel));
+  m.put('jcKey', m.or(m.or(key, m.shl(user, 4)), m.shl(m.get('jcGeneration'), 5)));
+});
