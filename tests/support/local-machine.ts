@@ -1,8 +1,14 @@
 import { type CharBackend, type EventLoop, Machine, parseCpuModel, RingbufBackend } from '@sterna/core';
 import { nodeEventLoop, nodeHostClock } from '@sterna/core/node';
 import { microvm } from '@sterna/machine-microvm';
-import { MigrationController, type MigrationEvent, machineHost, Pace, type WireGeneration } from '@sterna/migration';
-import { nodeTransport } from '@sterna/migration/node';
+import {
+  MachineMigrationHost,
+  MigrationController,
+  type MigrationEvent,
+  Pace,
+  type WireGeneration,
+} from '@sterna/migration';
+import { NodeMigrationTransport } from '@sterna/migration/node';
 
 /** Options of {@link LocalMachine}. */
 export interface LocalMachineOptions {
@@ -61,11 +67,11 @@ export class LocalMachine {
       },
     );
     this.controller = new MigrationController(
-      machineHost(this.machine, {
-        emit: (event) => void this.events.push(event),
+      new MachineMigrationHost(this.machine, {
+        event: (event) => void this.events.push(event),
         report: (text) => void this.reports.push(text),
       }),
-      { transport: nodeTransport, pace: new Pace(loop, nodeHostClock), wire },
+      { transport: new NodeMigrationTransport(), pace: new Pace(loop, nodeHostClock), wire },
     );
     if (options.incoming === true) this.machine.setRunState('inmigrate');
   }
