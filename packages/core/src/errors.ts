@@ -53,6 +53,10 @@ export const ERROR_CODES = {
   STERNA_ERR_TRANSPORT: migration('A migration channel failed'),
   STERNA_ERR_MIGRATION_STATE: migration('The migration is in a state that does not allow this'),
   STERNA_ERR_MIGRATION_CANCELLED: migration('The migration was cancelled'),
+  STERNA_ERR_OWNERSHIP_UNKNOWN: {
+    help: 'The source was lost during a migration; look at the destination before starting the guest anywhere',
+    exit: 5,
+  },
   STERNA_ERR_MIGRATION_BLOCKED: {
     help: 'A device or configuration forbids migration now; the message lists the reasons',
     exit: 3,

@@ -44,9 +44,11 @@ export class CharMux {
     });
   }
 
-  /** Makes a backend for one more frontend. The keyboard goes to the port that was attached last, see {@link MuxPort.focus}. */
+  /** Makes a backend for one more frontend. The keyboard goes to the port that was attached first, see {@link MuxPort.focus}. */
   port(id: string): MuxPort {
-    const port = new MuxPort(id, this.#backend, (wanted) => this.#setFocus(wanted));
+    const port = new MuxPort(id, this.#backend, (wanted, take) => {
+      if (take || this.#focus === undefined || this.#focus === wanted) this.#setFocus(wanted);
+    });
     this.#ports.push(port);
     return port;
   }
@@ -115,9 +117,9 @@ export class MuxPort implements CharBackend {
   readonly id: string;
   readonly #backend: CharBackend;
   readonly #input: InputQueue;
-  readonly #setFocus: (port: MuxPort) => void;
+  readonly #setFocus: (port: MuxPort, take: boolean) => void;
 
-  constructor(id: string, backend: CharBackend, setFocus: (port: MuxPort) => void) {
+  constructor(id: string, backend: CharBackend, setFocus: (port: MuxPort, take: boolean) => void) {
     this.id = id;
     this.#backend = backend;
     this.#setFocus = setFocus;
@@ -139,12 +141,12 @@ export class MuxPort implements CharBackend {
 
   attach(frontend: CharFrontend | undefined): void {
     this.#input.attach(frontend);
-    if (frontend !== undefined) this.#setFocus(this);
+    if (frontend !== undefined) this.#setFocus(this, false);
   }
 
   /** Gives the keyboard to this port. */
   focus(): void {
-    this.#setFocus(this);
+    this.#setFocus(this, true);
   }
 
   /** Hands typed bytes to the frontend. */

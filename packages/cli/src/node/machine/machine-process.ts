@@ -1,0 +1,236 @@
+import { appendFileSync } from 'node:fs';
+import {
+  type LogSink,
+  Machine,
+  type MachineEnd,
+  type MachineHost,
+  type PluginRegistry,
+  Scope,
+  type ShutdownCause,
+  SternaError,
+} from '@sterna/core';
+import {
+  hostTscFrequency,
+  nodeEntropy,
+  nodeEventLoop,
+  nodeHostClock,
+  nodeHostFiles,
+  type TscFrequency,
+} from '@sterna/core/node';
+import { firmwareFinder } from '@sterna/machine-microvm/node';
+import {
+  defaultParameters,
+  MachineMigrationHost,
+  type MigrationAddress,
+  MigrationController,
+  Pace,
+  type ParameterName,
+  parseMigrationChannels,
+  parseMigrationUri,
+  type WireGeneration,
+} from '@sterna/migration';
+import { NodeMigrationTransport } from '@sterna/migration/node';
+import { HmpMonitor, QmpSession } from '@sterna/qmp';
+import { type CharDevices, openCharDevices } from './char-devices.ts';
+import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
+import { MachineTarget } from './monitor-target.ts';
+import { type MachinePlan, planCpu, readBootImages } from './plan.ts';
+
+/** How long closing may take before the process ends anyway, in ms. */
+const CLOSE_LIMIT_MS = 2000;
+
+/**
+ * One machine and everything around it in this process: character backends, monitors, migration, exit code.
+ * `start` it, then await `ended`.
+ */
+export class MachineProcess {
+  readonly machine: Machine;
+  readonly target: MachineTarget;
+  readonly controller: MigrationController;
+  /** Resolves with the exit code when everything is closed. */
+  readonly ended: Promise<number>;
+  readonly #plan: MachinePlan;
+  readonly #chardevs: CharDevices;
+  readonly #monitors: Disposable[] = [];
+  readonly #atEnd: (() => void | Promise<void>)[] = [];
+  readonly #resolveEnded: (code: number) => void;
+  #ending = false;
+
+  private constructor(plan: MachinePlan, chardevs: CharDevices, registry: PluginRegistry) {
+    this.#plan = plan;
+    this.#chardevs = chardevs;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+    const tsc = hostTscFrequency();
+    const log = logSink(plan);
+    this.machine = buildMachine(plan, chardevs, registry, log, tsc);
+    this.machine.onEnd = (end) => this.#machineEnded(end);
+    const names = Object.keys(defaultParameters()) as ParameterName[];
+    const globals = migrationGlobals(plan.globals, names);
+    this.controller = new MigrationController(
+      new MachineMigrationHost(this.machine, {
+        event: (event) => this.target.emit(event),
+        report: (text) => log('warn', 'migration', text),
+      }),
+      {
+        transport: new NodeMigrationTransport(),
+        pace: new Pace(nodeEventLoop, nodeHostClock),
+        wire: wireOf(plan),
+        wireOverrides: globals.wire,
+      },
+    );
+    applyMigrationGlobals(this.controller, globals);
+    this.controller.autostart = plan.autostart;
+    this.target = new MachineTarget(this.machine, this.controller, {
+      expectsIncoming: plan.incoming !== undefined,
+      quit: (cause) => this.quit(cause),
+      incomingFailed: () => this.quit('host-error', 1),
+      migrating: () => warnAboutTsc(tsc, log),
+    });
+    for (const { mode, backend, pretty } of chardevs.monitors) {
+      this.#monitors.push(
+        mode === 'control' ? new QmpSession(backend, this.target, { pretty }) : new HmpMonitor(backend, this.target),
+      );
+    }
+  }
+
+  /**
+   * Opens backends and builds the machine; the guest does not run yet.
+   *
+   * @throws SternaError for whatever is refused.
+   */
+  static async create(plan: MachinePlan, registry: PluginRegistry): Promise<MachineProcess> {
+    let running: MachineProcess | undefined;
+    const chardevs = await openCharDevices(plan, () => running?.quit('host-ui'));
+    try {
+      running = new MachineProcess(plan, chardevs, registry);
+      return running;
+    } catch (error) {
+      await chardevs.close();
+      throw error;
+    }
+  }
+
+  /** Starts the guest, or waits for one to come in. */
+  start(): void {
+    const { incoming, autostart } = this.#plan;
+    if (incoming === undefined) {
+      if (autostart) this.machine.start();
+      return;
+    }
+    this.machine.setRunState('inmigrate');
+    if (incoming === 'defer') return;
+    // The controller has reported the reason.
+    this.controller.migrateIncoming(incomingAddress(incoming)).catch(() => this.quit('host-error', 1));
+  }
+
+  /** Runs when the process ends, before character backends close. */
+  atEnd(action: () => void | Promise<void>): void {
+    this.#atEnd.push(action);
+  }
+
+  /** Ends the machine from outside: after the answer to whoever asked has been written. */
+  quit(cause: ShutdownCause, code = 0): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.target.emit({ event: 'SHUTDOWN', data: { guest: cause.startsWith('guest'), reason: cause } });
+    setImmediate(() => void this.#close(code));
+  }
+
+  #machineEnded({ exitCode, error }: MachineEnd): void {
+    if (error !== undefined) {
+      const text =
+        error instanceof SternaError
+          ? error.message
+          : error instanceof Error
+            ? (error.stack ?? error.message)
+            : String(error);
+      process.stderr.write(`sterna: the machine failed: ${text}\n`);
+    }
+    if (this.#ending) return;
+    this.#ending = true;
+    setImmediate(() => void this.#close(exitCode));
+  }
+
+  async #close(code: number): Promise<void> {
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref());
+    await Promise.race([this.#closeAll(), limit]);
+    this.#resolveEnded(code);
+  }
+
+  async #closeAll(): Promise<void> {
+    this.controller.cancel();
+    await this.machine.close();
+    for (const action of this.#atEnd) await action();
+    await this.#chardevs.close();
+    for (const monitor of this.#monitors) monitor[Symbol.dispose]();
+  }
+}
+
+function buildMachine(
+  plan: MachinePlan,
+  chardevs: CharDevices,
+  registry: PluginRegistry,
+  log: LogSink,
+  tsc: TscFrequency,
+): Machine {
+  const scope = new Scope('process');
+  for (const { bind } of registry.plugins) if (bind !== undefined) scope.bindWith(bind);
+  const host: MachineHost = {
+    clock: nodeHostClock,
+    loop: nodeEventLoop,
+    entropy: nodeEntropy,
+    files: nodeHostFiles,
+    log,
+    tscHz: tsc.hz,
+    scope,
+  };
+  return new Machine(
+    {
+      type: plan.type,
+      properties: plan.properties,
+      ...planCpu(plan),
+      cpuCount: plan.cpuCount,
+      ramSize: plan.ramSize,
+      boot: readBootImages(plan, firmwareFinder()),
+      devices: plan.devices,
+      chardevs: chardevs.backends,
+      serials: chardevs.serials,
+      globals: plan.globals,
+      actions: plan.actions,
+      ...(plan.name === undefined ? {} : { name: plan.name }),
+      ...(plan.uuid === undefined ? {} : { uuid: plan.uuid }),
+      ...(plan.rtc === undefined ? {} : { rtc: plan.rtc }),
+      ...(plan.icountShift === undefined ? {} : { icountShift: plan.icountShift }),
+    },
+    host,
+  );
+}
+
+function incomingAddress(text: string): MigrationAddress {
+  return text.startsWith('{') ? parseMigrationChannels([JSON.parse(text)]) : parseMigrationUri(text);
+}
+
+function wireOf({ properties }: MachinePlan): WireGeneration {
+  // The machine has checked it against the same names.
+  return (properties['wire'] ?? 'compat') as WireGeneration;
+}
+
+function warnAboutTsc({ source }: TscFrequency, log: LogSink): void {
+  if (source !== 'default') return;
+  log(
+    'warn',
+    'migration',
+    "the host's TSC rate is unknown, the guest's is 1 GHz; a QEMU on another host would run it faster (set -cpu ...,tsc-frequency=)",
+  );
+}
+
+function logSink({ logGuestErrors, logFile }: MachinePlan): LogSink {
+  return (level, source, text) => {
+    if (level === 'guest-error' && !logGuestErrors) return;
+    const line = `sterna: ${source}: ${level === 'guest-error' ? 'guest error: ' : ''}${text}\n`;
+    if (logFile === undefined) process.stderr.write(line);
+    else appendFileSync(logFile, line);
+  };
+}

@@ -1,0 +1,171 @@
+import { isRunning, type Machine, type ShutdownCause, SternaError } from '@sterna/core';
+import {
+  type MigrationAddress,
+  type MigrationController,
+  parseMigrationChannels,
+  parseMigrationUri,
+} from '@sterna/migration';
+import type { MigrationDestination, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
+import { VERSION } from '../../version.ts';
+import { describeDevices } from './device-tree.ts';
+
+/** What the process does for its monitors. */
+export interface TargetHost {
+  /** `-incoming` was given. */
+  readonly expectsIncoming: boolean;
+  /** Ends the process after the answer has been sent. */
+  quit(cause: ShutdownCause): void;
+  /** An incoming migration failed that was asked to end the process then. */
+  incomingFailed(error: unknown): void;
+  /** Told before a migration starts. */
+  migrating(): void;
+}
+
+/** A machine and its migration as monitors see them. */
+export class MachineTarget implements MonitorTarget {
+  readonly version = VERSION;
+  readonly pid = process.pid;
+  readonly cpus: MonitorTarget['cpus'];
+  readonly migration: MonitorMigration;
+  readonly #machine: Machine;
+  readonly #controller: MigrationController;
+  readonly #host: TargetHost;
+  readonly #listeners = new Set<(event: MonitorEvent) => void>();
+
+  constructor(machine: Machine, controller: MigrationController, host: TargetHost) {
+    this.#machine = machine;
+    this.#controller = controller;
+    this.#host = host;
+    this.cpus = machine.cpus.map((cpu) => ({ index: cpu.index, target: 'x86_64', describe: () => cpu.describe() }));
+    this.migration = this.#migration();
+    this.#followMachine();
+  }
+
+  get name(): string | undefined {
+    return this.#machine.setup.name;
+  }
+
+  get uuid(): string | undefined {
+    return this.#machine.setup.uuid;
+  }
+
+  get runState(): MonitorTarget['runState'] {
+    return this.#machine.runState;
+  }
+
+  stop(): void {
+    const { runState } = this.#machine;
+    if (runState === 'inmigrate') this.#controller.autostart = false;
+    else if (isRunning(runState)) this.#machine.stop('paused');
+  }
+
+  cont(): void {
+    const { runState } = this.#machine;
+    if (runState === 'inmigrate') this.#controller.autostart = true;
+    else if (runState === 'finish-migrate')
+      throw new SternaError('STERNA_ERR_RUN_STATE', 'the migration is at its end; wait for it');
+    else if (runState === 'shutdown' || runState === 'internal-error' || runState === 'guest-panicked') {
+      throw new SternaError('STERNA_ERR_RUN_STATE', `the machine is in state ${runState} and must be reset first`);
+    } else this.#machine.start();
+  }
+
+  quit(): void {
+    this.#host.quit('host-qmp-quit');
+  }
+
+  reset(): void {
+    this.#machine.requestReset('host-qmp-system-reset');
+    const { runState } = this.#machine;
+    // A machine that stood still does so after the reset too, ready to start.
+    if (!isRunning(runState) && runState !== 'inmigrate' && runState !== 'finish-migrate')
+      this.#machine.setRunState('prelaunch');
+  }
+
+  powerDown(): void {
+    this.emit({ event: 'POWERDOWN' });
+    this.#machine.powerDown();
+  }
+
+  describeDevices(): string {
+    return describeDevices(this.#machine);
+  }
+
+  wallNs(): bigint {
+    return this.#machine.host.clock.wallNs();
+  }
+
+  onEvent(listener: (event: MonitorEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Sends an event to every monitor. */
+  emit(event: MonitorEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #followMachine(): void {
+    const { hooks, setup } = this.#machine;
+    const byGuest = (cause: ShutdownCause) => cause.startsWith('guest');
+    hooks.runState.tap('monitor', (state, previous) => {
+      if (isRunning(state)) this.emit({ event: 'RESUME' });
+      // When the end of the machine ends the process, SHUTDOWN has said so already.
+      else if (isRunning(previous) && (state !== 'shutdown' || setup.actions?.shutdown === 'pause'))
+        this.emit({ event: 'STOP' });
+    });
+    hooks.reset.tap('monitor', (cause) =>
+      this.emit({ event: 'RESET', data: { guest: byGuest(cause), reason: cause } }),
+    );
+    hooks.shutdown.tap('monitor', (cause) =>
+      this.emit({ event: 'SHUTDOWN', data: { guest: byGuest(cause), reason: cause } }),
+    );
+  }
+
+  #migration(): MonitorMigration {
+    const controller = this.#controller;
+    return {
+      migrate: (destination) => this.#migrate(destination),
+      incoming: (destination, exitOnError) => this.#incoming(destination, exitOnError ?? false),
+      cancel: () => controller.cancel(),
+      resumeSwitchover: (state) => controller.continue(state),
+      setCapabilities: (changes) => controller.setCapabilities(changes),
+      capabilities: () => controller.capabilities.list(),
+      setParameters: (changes) => controller.setParameters(changes),
+      parameters: () => controller.parameters,
+      info: () => controller.query(),
+    };
+  }
+
+  /** Starts; the rest is seen in `query-migrate` and events. */
+  #migrate(destination: MigrationDestination): void {
+    const address = addressOf(destination);
+    this.#controller.checkMigrate();
+    this.#host.migrating();
+    // The controller keeps the reason for query-migrate.
+    this.#controller.migrate(address).catch(() => {});
+  }
+
+  /** Resolves when the source may connect. */
+  #incoming(destination: MigrationDestination, exitOnError: boolean): Promise<void> {
+    if (!this.#host.expectsIncoming) {
+      throw new SternaError('STERNA_ERR_MIGRATION_STATE', "'-incoming' was not given on the command line");
+    }
+    const address = addressOf(destination);
+    return new Promise((resolve, reject) => {
+      let listening = false;
+      const started = () => {
+        listening = true;
+        resolve();
+      };
+      this.#controller.migrateIncoming(address, started).catch((error: unknown) => {
+        if (!listening) reject(error as Error);
+        if (exitOnError) this.#host.incomingFailed(error);
+      });
+    });
+  }
+}
+
+/** The address of a command. @throws SternaError when it is none we can use; before anything has been started. */
+function addressOf({ uri, channels }: MigrationDestination): MigrationAddress {
+  return uri === undefined ? parseMigrationChannels(channels ?? []) : parseMigrationUri(uri);
+}

@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  type BootImages,
+  type ChardevOption,
+  ConfigError,
+  type DeviceSpec,
+  type MachineConfig,
+  type MachineSetup,
+  type MachineType,
+  type PluginRegistry,
+  parseChardevOption,
+  parseCpuModel,
+  parseSize,
+  SternaError,
+  unknownNameHint,
+} from '@sterna/core';
+import { deviceSpec } from '../../system/device-spec.ts';
+import type { MonitorOption, SystemOptions } from '../../system/options.ts';
+
+/** A machine to run in this process: names resolved, files and sockets not yet opened. */
+export interface MachinePlan {
+  readonly type: MachineType;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly cpu: string | undefined;
+  readonly cpuCount: number;
+  readonly ramSize: number;
+  /** Directory that the paths below are relative to. */
+  readonly directory: string;
+  readonly kernel: string | undefined;
+  readonly initrd: string | undefined;
+  readonly append: string | undefined;
+  readonly bios: string | undefined;
+  readonly devices: readonly DeviceSpec[];
+  readonly chardevs: readonly ChardevOption[];
+  /** Serial ports in short form. */
+  readonly serials: readonly string[];
+  readonly monitors: readonly MonitorOption[];
+  readonly globals: Readonly<Record<string, string>>;
+  readonly rtc: MachineSetup['rtc'];
+  readonly icountShift: number | undefined;
+  readonly actions: NonNullable<MachineSetup['actions']>;
+  readonly name: string | undefined;
+  readonly uuid: string | undefined;
+  readonly autostart: boolean;
+  readonly incoming: string | undefined;
+  readonly logGuestErrors: boolean;
+  readonly logFile: string | undefined;
+}
+
+/** The plan of a QEMU command line. @throws ConfigError for names that no plugin provides. */
+export function planFromOptions(options: SystemOptions, registry: PluginRegistry): MachinePlan {
+  const { type: name, ...properties } = options.machine;
+  if (name === undefined) {
+    const names = registry.machines.map((machine) => machine.name);
+    throw new ConfigError(
+      'STERNA_ERR_MACHINE_UNKNOWN',
+      `no machine type was given and there is no default; use -machine with one of ${names.join(', ')}`,
+    );
+  }
+  const type = registry.machine(name);
+  return {
+    type,
+    properties,
+    cpu: options.cpu,
+    cpuCount: options.cpuCount ?? 1,
+    ramSize: options.ramSize ?? type.defaultRamSize,
+    directory: process.cwd(),
+    kernel: options.kernel,
+    initrd: options.initrd,
+    append: options.append,
+    bios: options.bios,
+    devices: options.devices.map((device) => deviceSpec(device, registry)),
+    chardevs: options.chardevs,
+    ...consoles(options),
+    globals: options.globals,
+    rtc: options.rtc,
+    icountShift: options.icountShift,
+    actions: {
+      ...(options.reboot === undefined ? {} : { reboot: options.reboot }),
+      ...(options.shutdown === undefined ? {} : { shutdown: options.shutdown }),
+    },
+    name: options.name,
+    uuid: options.uuid,
+    autostart: options.autostart,
+    incoming: options.incoming,
+    logGuestErrors: options.logGuestErrors,
+    logFile: options.logFile,
+  };
+}
+
+/** QEMU's default devices: without a display serial port and monitor go nowhere, with -nographic to the terminal. */
+function consoles(options: SystemOptions): Pick<MachinePlan, 'serials' | 'monitors'> {
+  const { serials, monitors, nographic, nodefaults } = options;
+  const defaultSerial = !nodefaults && serials.length === 0;
+  const defaultMonitor = !nodefaults && options.defaultMonitor;
+  if (!nographic) return { serials: defaultSerial ? ['null'] : serials, monitors };
+  if (options.daemonize)
+    throw new ConfigError('STERNA_ERR_OPTION_VALUE', '-nographic needs the terminal that -daemonize gives up');
+  if (defaultSerial) return { serials: [defaultMonitor ? 'mon:stdio' : 'stdio'], monitors };
+  const own: MonitorOption = { mode: 'readline', chardev: 'stdio', pretty: false, origin: '-nographic' };
+  return { serials, monitors: defaultMonitor ? [...monitors, own] : monitors };
+}
+
+/** What `sterna run` adds to a machine file. */
+export interface RunOptions {
+  readonly name?: string;
+  readonly incoming?: string;
+  readonly autostart: boolean;
+  readonly serials?: readonly string[];
+}
+
+/** The plan of a machine file. @throws ConfigError for names that no plugin provides. */
+export function planFromConfig(
+  config: MachineConfig,
+  directory: string,
+  registry: PluginRegistry,
+  run: RunOptions,
+): MachinePlan {
+  const { machine } = config;
+  if (machine?.type?.kind !== 'machine') {
+    throw new ConfigError(
+      'STERNA_ERR_MACHINE_UNKNOWN',
+      "'machine' is missing; use a machine type, for example machine: microvm()",
+    );
+  }
+  const known = registry.machines.map((type) => type.name);
+  if (!known.includes(machine.type.name)) {
+    throw new ConfigError(
+      'STERNA_ERR_MACHINE_UNKNOWN',
+      `no machine type '${machine.type.name}'; ${unknownNameHint(machine.type.name, known)}`,
+    );
+  }
+  const { memory } = config;
+  return {
+    type: machine.type,
+    properties: machine.properties,
+    cpu: config.cpu,
+    cpuCount: config.smp ?? 1,
+    ramSize:
+      memory === undefined
+        ? machine.type.defaultRamSize
+        : typeof memory === 'number'
+          ? memory
+          : parseSize(memory, 2 ** 20),
+    directory,
+    kernel: config.kernel,
+    initrd: config.initrd,
+    append: config.append,
+    bios: config.bios,
+    devices: config.devices ?? [],
+    chardevs: Object.entries(config.chardevs ?? {}).map(([id, text]) => parseChardevOption(`${text},id=${id}`)),
+    serials: run.serials ?? config.serial ?? ['mon:stdio'],
+    monitors: (config.qmp ?? []).map((chardev) => ({
+      mode: 'control',
+      chardev,
+      pretty: false,
+      origin: `qmp ${chardev}`,
+    })),
+    globals: config.globals ?? {},
+    rtc: rtcOf(config.rtc),
+    icountShift: config.icount?.shift,
+    actions: {},
+    name: run.name ?? config.name,
+    uuid: config.uuid,
+    autostart: run.autostart,
+    incoming: run.incoming,
+    logGuestErrors: false,
+    logFile: undefined,
+  };
+}
+
+function rtcOf(rtc: MachineConfig['rtc']): MachineSetup['rtc'] {
+  if (rtc === undefined) return undefined;
+  const source = rtc.clock ?? 'host';
+  if (rtc.base === undefined || rtc.base === 'utc') return { source };
+  const ms = rtc.base === 'localtime' ? Date.now() - new Date().getTimezoneOffset() * 60_000 : Date.parse(rtc.base);
+  if (Number.isNaN(ms))
+    throw new ConfigError('STERNA_ERR_OPTION_VALUE', `'${rtc.base}' is no date`, { path: 'rtc.base' });
+  return { source, baseNs: BigInt(ms) * 1_000_000n };
+}
+
+/**
+ * Reads the files a machine boots from.
+ *
+ * @throws SternaError `STERNA_ERR_HOST_IO` naming the file and the reason.
+ */
+export function readBootImages(plan: MachinePlan, findFirmware: BootImages['findFirmware']): BootImages {
+  const read = (what: string, path: string): Uint8Array => {
+    try {
+      return readFileSync(resolve(plan.directory, path));
+    } catch (cause) {
+      throw new SternaError('STERNA_ERR_HOST_IO', `cannot read ${what} ${path}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
+  // As in QEMU, `-bios` also finds installed firmware by its bare name.
+  const bios =
+    plan.bios === undefined
+      ? undefined
+      : ((plan.bios.includes('/') ? undefined : findFirmware(plan.bios)) ?? read('firmware', plan.bios));
+  return {
+    ...(plan.kernel === undefined ? {} : { kernel: read('kernel', plan.kernel) }),
+    ...(plan.initrd === undefined ? {} : { initrd: read('initrd', plan.initrd) }),
+    ...(plan.append === undefined ? {} : { cmdline: plan.append }),
+    ...(bios === undefined ? {} : { bios }),
+    findFirmware,
+  };
+}
+
+/** CPU model and properties of a plan. @throws ConfigError for a model the machine does not take. */
+export function planCpu(plan: MachinePlan): Pick<MachineSetup, 'cpu' | 'cpuProperties'> {
+  if (plan.cpu === undefined) return { cpu: plan.type.defaultCpu, cpuProperties: {} };
+  const { type, properties } = parseCpuModel(plan.cpu, plan.type.cpus);
+  return { cpu: type, cpuProperties: properties };
+}

@@ -1,0 +1,15 @@
+import { definePlugin, PluginRegistry } from '@sterna/core';
+import { loadPlugin } from '@sterna/core/node';
+import { microvm } from '@sterna/machine-microvm';
+
+/**
+ * A registry with what we ship and the plugins the user names, in their order.
+ *
+ * @throws ConfigError naming the plugin and the reason.
+ */
+export async function makeRegistry(plugins: readonly string[], cwd: string = process.cwd()): Promise<PluginRegistry> {
+  const registry = new PluginRegistry();
+  registry.add(definePlugin({ name: '@sterna/machine-microvm', machines: [microvm.type] }));
+  for (const spec of plugins) registry.add(await loadPlugin(spec, cwd), spec);
+  return registry;
+}

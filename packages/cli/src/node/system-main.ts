@@ -1,0 +1,76 @@
+import type { PluginRegistry } from '@sterna/core';
+import { QEMU_VERSION } from '@sterna/qmp';
+import { cpuHelp, deviceHelp, deviceListHelp, machineHelp } from '../system/help.ts';
+import type { SystemOptions } from '../system/options.ts';
+import { parseSystemArgs, systemHelp } from '../system/parse-args.ts';
+import { VERSION } from '../version.ts';
+import { isDaemonChild, leaveForeground, runInBackground } from './daemonize.ts';
+import { reportError } from './report-error.ts';
+import { endOnSignals } from './signals.ts';
+
+const PROGRAM = 'sterna-system-x86_64';
+
+/** Runs `sterna-system-x86_64` and answers its exit code. */
+export async function systemMain(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseSystemArgs(args);
+    if (options.info !== undefined) return await printInfo(options);
+    if (options.daemonize && !isDaemonChild()) return await runInBackground(args);
+    return await runSystem(options);
+  } catch (error) {
+    return reportError(PROGRAM, error);
+  }
+}
+
+async function runSystem(options: SystemOptions): Promise<number> {
+  if (options.processName !== undefined) process.title = options.processName;
+  // Loaded late, so that -help and errors of the command line come at once.
+  const [{ makeRegistry }, { MachineProcess }, { planFromOptions }, { writePidfile }] = await Promise.all([
+    import('./registry.ts'),
+    import('./machine/machine-process.ts'),
+    import('./machine/plan.ts'),
+    import('./pidfile.ts'),
+  ]);
+  const registry = await makeRegistry(options.plugins);
+  warnAboutGlobals(options, registry);
+  const plan = planFromOptions(options, registry);
+  const removePidfile = options.pidfile === undefined ? undefined : writePidfile(options.pidfile);
+  try {
+    const machine = await MachineProcess.create(plan, registry);
+    endOnSignals(machine, PROGRAM);
+    if (options.daemonize) leaveForeground();
+    machine.start();
+    return await machine.ended;
+  } finally {
+    removePidfile?.();
+  }
+}
+
+/** As in QEMU, a default for a device that does not exist is no error: scripts set them for several machines. */
+function warnAboutGlobals(options: SystemOptions, registry: PluginRegistry): void {
+  const drivers = new Set(['migration', ...registry.devices.map(({ descriptor }) => descriptor.name)]);
+  for (const key of Object.keys(options.globals)) {
+    const driver = key.slice(0, key.indexOf('.'));
+    if (!drivers.has(driver))
+      process.stderr.write(`${PROGRAM}: warning: -global ${key}: there is no device '${driver}'\n`);
+  }
+}
+
+async function printInfo({ info, plugins }: SystemOptions): Promise<number> {
+  const { major, minor, micro } = QEMU_VERSION;
+  const version = `Sterna ${VERSION}, a machine emulator with the command line and migration stream of QEMU ${major}.${minor}.${micro}\n`;
+  if (info === 'version') return print(version);
+  if (info === 'help') return print(version + systemHelp(PROGRAM));
+  if (info === 'accelerators') return print('Accelerators supported:\ntcg\n');
+  const { makeRegistry } = await import('./registry.ts');
+  const registry = await makeRegistry(plugins);
+  if (info === 'machines') return print(machineHelp(registry));
+  if (info === 'cpus') return print(cpuHelp(registry));
+  if (info === 'devices') return print(deviceListHelp(registry));
+  return print(deviceHelp(registry.device(info!.device)));
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

@@ -1,0 +1,183 @@
+import { ConfigError, OptionReader, parseOptionList, parseSize } from '@sterna/core';
+import type { DeviceOption, MonitorOption } from './options.ts';
+
+/** Makes the error for a value that cannot be used. */
+export function badValue(option: string, message: string): ConfigError {
+  return new ConfigError('STERNA_ERR_OPTION_VALUE', message, { path: option });
+}
+
+/** Makes the error for something QEMU has and we do not. */
+export function unsupported(option: string, message: string): ConfigError {
+  return new ConfigError('STERNA_ERR_UNSUPPORTED', message, { path: option });
+}
+
+/** `-device NAME,key=value,...` or JSON. */
+export function parseDevice(text: string): DeviceOption {
+  const entries = text.trimStart().startsWith('{') ? jsonEntries('-device', text) : parseOptionList(text, 'driver');
+  const values = new Map(entries);
+  const driver = values.get('driver');
+  if (driver === undefined || driver === '') throw badValue('-device', 'the name of the device is missing');
+  return {
+    driver,
+    id: values.get('id'),
+    properties: entries.filter(([key]) => key !== 'driver' && key !== 'id'),
+    origin: `-device ${driver}`,
+  };
+}
+
+/** The members of a flat JSON object as text. */
+export function jsonEntries(option: string, text: string): (readonly [string, string])[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError('STERNA_ERR_OPTION_VALUE', `this is no JSON: ${(cause as Error).message}`, {
+      path: option,
+      cause,
+    });
+  }
+  return Object.entries(value as object).map(([key, member]) => {
+    if (typeof member === 'boolean') return [key, member ? 'on' : 'off'];
+    if (typeof member === 'string' || typeof member === 'number') return [key, String(member)];
+    throw badValue(option, `'${key}' is neither text, number nor boolean`);
+  });
+}
+
+/** `-m SIZE`, where a plain number is MiB. */
+export function parseMemory(text: string): number {
+  const reader = new OptionReader(parseOptionList(text, 'size'), '-m');
+  const size = reader.required('size');
+  for (const key of ['slots', 'maxmem']) {
+    if (reader.string(key) !== undefined)
+      throw unsupported('-m', `'${key}=' is for memory hotplug, which is not supported`);
+  }
+  reader.finish();
+  try {
+    return parseSize(size, 2 ** 20);
+  } catch (cause) {
+    throw badValue('-m', (cause as Error).message);
+  }
+}
+
+/** `-smp N` and its long forms; only the product of the topology matters here. */
+export function parseSmp(text: string): number {
+  const reader = new OptionReader(parseOptionList(text, 'cpus'), '-smp');
+  const part = (key: string) => reader.integer(key, 1, 0xffff);
+  const cpus = part('cpus');
+  const maxcpus = part('maxcpus');
+  const parts = ['drawers', 'books', 'sockets', 'dies', 'clusters', 'modules', 'cores', 'threads'].map(
+    (key) => part(key) ?? 1,
+  );
+  reader.finish();
+  const count = cpus ?? maxcpus ?? parts.reduce((a, b) => a * b, 1);
+  if ((maxcpus ?? count) > count) throw unsupported('-smp', 'vCPU hotplug (maxcpus above cpus) is not supported');
+  if (count > 1) throw unsupported('-smp', `${count} vCPUs are not supported yet; use -smp 1`);
+  return count;
+}
+
+/** `-mon chardev=ID[,mode=...][,pretty=on]`. */
+export function parseMon(text: string): MonitorOption {
+  const reader = new OptionReader(parseOptionList(text, 'chardev'), '-mon');
+  const chardev = reader.required('chardev');
+  const mode = reader.string('mode') ?? 'readline';
+  if (mode !== 'control' && mode !== 'readline')
+    throw badValue('-mon', `mode '${mode}' is neither control nor readline`);
+  const pretty = reader.bool('pretty', false);
+  reader.finish();
+  return { mode, chardev: `chardev:${chardev}`, pretty, origin: `-mon ${chardev}` };
+}
+
+/** `-name GUEST[,process=NAME]`. */
+export function parseName(text: string): { readonly guest?: string; readonly process?: string } {
+  const reader = new OptionReader(parseOptionList(text, 'guest'), '-name');
+  const guest = reader.string('guest');
+  const process = reader.string('process');
+  reader.bool('debug-threads', false);
+  reader.finish();
+  return { ...(guest === undefined ? {} : { guest }), ...(process === undefined ? {} : { process }) };
+}
+
+/** A UUID in the usual form. */
+export function parseUuid(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw badValue('-uuid', `'${text}' is not a UUID`);
+  return text.toLowerCase();
+}
+
+/** `-global DRIVER.PROP=VALUE` or its long form. */
+export function parseGlobal(text: string): readonly [key: string, value: string] {
+  const short = /^([^.=,]+)\.([^=]+)=(.*)$/.exec(text);
+  if (short !== null) return [`${short[1]}.${short[2]}`, short[3]!];
+  const reader = new OptionReader(parseOptionList(text), '-global');
+  const [driver, property, value] = [
+    reader.required('driver'),
+    reader.required('property'),
+    reader.string('value') ?? '',
+  ];
+  reader.finish();
+  return [`${driver}.${property}`, value];
+}
+
+/** `-rtc base=utc|localtime|DATE,clock=host|rt|vm,driftfix=none`. */
+export function parseRtc(text: string, localOffsetMinutes: number): { source: 'host' | 'vm'; baseNs?: bigint } {
+  const reader = new OptionReader(parseOptionList(text), '-rtc');
+  const clock = reader.string('clock') ?? 'host';
+  const base = reader.string('base') ?? 'utc';
+  const driftfix = reader.string('driftfix') ?? 'none';
+  reader.finish();
+  if (clock !== 'host' && clock !== 'vm' && clock !== 'rt')
+    throw badValue('-rtc', `clock '${clock}' is none of host, rt, vm`);
+  if (driftfix === 'slew') throw unsupported('-rtc', "'driftfix=slew' is not supported");
+  if (driftfix !== 'none') throw badValue('-rtc', `driftfix '${driftfix}' is neither none nor slew`);
+  const source = clock === 'vm' ? 'vm' : 'host';
+  if (base === 'utc') return { source };
+  if (base === 'localtime') return { source, baseNs: BigInt(Date.now() - localOffsetMinutes * 60_000) * 1_000_000n };
+  const ms = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2})?$/.test(base)
+    ? Date.parse(base.length === 10 ? base : `${base}Z`)
+    : Number.NaN;
+  if (Number.isNaN(ms))
+    throw badValue('-rtc', `base '${base}' is none of utc, localtime, 2026-11-20T18:00:00, 2026-11-20`);
+  return { source, baseNs: BigInt(ms) * 1_000_000n };
+}
+
+/** `-icount SHIFT`: virtual ns per instruction as a power of two. */
+export function parseIcount(text: string): number {
+  const reader = new OptionReader(parseOptionList(text, 'shift'), '-icount');
+  const shift = reader.required('shift');
+  if (shift === 'auto') throw unsupported('-icount', "'shift=auto' is not supported; give a number from 0 to 10");
+  if (!/^([0-9]|10)$/.test(shift)) throw badValue('-icount', `shift '${shift}' is not a number from 0 to 10`);
+  if (!reader.bool('sleep', true)) throw unsupported('-icount', "'sleep=off' is not supported");
+  if (reader.bool('align', false)) throw unsupported('-icount', "'align=on' is not supported");
+  for (const key of ['rr', 'rrfile', 'rrsnapshot']) {
+    if (reader.string(key) !== undefined)
+      throw unsupported('-icount', `'${key}=' (record and replay) is not supported`);
+  }
+  reader.finish();
+  return Number(shift);
+}
+
+/** `-accel tcg`: the name under which our engine goes. */
+export function checkAccelerator(text: string, option: string): void {
+  for (const name of text.split(',', 1)[0]!.split(':')) {
+    if (name === 'tcg') return;
+    if (name !== '')
+      throw unsupported(option, `accelerator '${name}' is not supported; there is only tcg, the name of this engine`);
+  }
+  throw badValue(option, 'the name of the accelerator is missing');
+}
+
+/** `-action reboot=...,shutdown=...`. */
+export function parseAction(text: string): { reboot?: 'reset' | 'shutdown'; shutdown?: 'poweroff' | 'pause' } {
+  const reader = new OptionReader(parseOptionList(text), '-action');
+  const reboot = reader.string('reboot');
+  const shutdown = reader.string('shutdown');
+  for (const key of ['panic', 'watchdog']) {
+    if (reader.string(key) !== undefined)
+      throw unsupported('-action', `'${key}=' is not supported: no device here raises it`);
+  }
+  reader.finish();
+  if (reboot !== undefined && reboot !== 'reset' && reboot !== 'shutdown')
+    throw badValue('-action', `reboot=${reboot} is neither reset nor shutdown`);
+  if (shutdown !== undefined && shutdown !== 'poweroff' && shutdown !== 'pause')
+    throw badValue('-action', `shutdown=${shutdown} is neither poweroff nor pause`);
+  return { ...(reboot === undefined ? {} : { reboot }), ...(shutdown === undefined ? {} : { shutdown }) };
+}

@@ -1,0 +1,77 @@
+import type { ChardevOption } from '@sterna/core';
+
+/** Addressing and properties of a `-device`, as text; JSON values are turned into text. */
+export interface DeviceOption {
+  readonly driver: string;
+  readonly id: string | undefined;
+  readonly properties: readonly (readonly [name: string, value: string])[];
+  /** The option as given, for messages. */
+  readonly origin: string;
+}
+
+/** A `-mon` option, or what `-monitor` and `-qmp` stand for. */
+export interface MonitorOption {
+  /** `control` is QMP, `readline` the human monitor. */
+  readonly mode: 'control' | 'readline';
+  /** Short form (`unix:...`) or `chardev:ID`. */
+  readonly chardev: string;
+  readonly pretty: boolean;
+  /** The option as given, for messages. */
+  readonly origin: string;
+}
+
+/** What the command line of `sterna-system-x86_64` says, still without knowing any machine. */
+export interface SystemOptions {
+  machine: Record<string, string>;
+  cpu?: string;
+  cpuCount?: number;
+  ramSize?: number;
+  kernel?: string;
+  initrd?: string;
+  append?: string;
+  bios?: string;
+  devices: DeviceOption[];
+  chardevs: ChardevOption[];
+  serials: string[];
+  /** `none` in it stands for `-monitor none`: no default monitor. */
+  monitors: MonitorOption[];
+  defaultMonitor: boolean;
+  nographic: boolean;
+  nodefaults: boolean;
+  autostart: boolean;
+  reboot?: 'reset' | 'shutdown';
+  shutdown?: 'poweroff' | 'pause';
+  incoming?: string;
+  name?: string;
+  processName?: string;
+  uuid?: string;
+  pidfile?: string;
+  daemonize: boolean;
+  plugins: string[];
+  globals: Record<string, string>;
+  rtc?: { source: 'host' | 'vm'; baseNs?: bigint };
+  icountShift?: number;
+  logGuestErrors: boolean;
+  logFile?: string;
+  /** Something to print instead of running. */
+  info?: 'help' | 'version' | 'machines' | 'cpus' | 'devices' | 'accelerators' | { readonly device: string };
+}
+
+/** Options of an empty command line. */
+export function emptyOptions(): SystemOptions {
+  return {
+    machine: {},
+    devices: [],
+    chardevs: [],
+    serials: [],
+    monitors: [],
+    defaultMonitor: true,
+    nographic: false,
+    nodefaults: false,
+    autostart: true,
+    daemonize: false,
+    plugins: [],
+    globals: {},
+    logGuestErrors: false,
+  };
+}
