@@ -1,1 +1,4 @@
-export {};
+export { type CpuHost, handlerTables, interpreterBytes, provideInterpreter, X86Cpu } from './cpu.ts';
+export { Exit } from './interp/events.ts';
+export { CELLS, type CellName, STATE } from './state/layout.ts';
+export { StateView } from './state/view.ts';

@@ -90,9 +90,15 @@ export abstract class Machine extends Code {
   abstract ea(op: Operand): Val<'i64'>;
   /**
    * Linear address of a memory operand of `bytes` bytes (default: its size), with segment checks outside 64-bit mode.
-   * `write` chooses the check. Named.
+   * `write` chooses the check; `delta` is added to the offset. Named.
    */
-  abstract linear(op: Operand, bytes?: number, write?: boolean): Val<'i64'>;
+  abstract linear(op: Operand, bytes?: number, write?: boolean, delta?: Val<'i64'>): Val<'i64'>;
+  /** 1 when a memory operand's base register is rSP (POP computes its address after the pop). */
+  abstract baseIsSp(op: Operand): Val<'i32'>;
+  /** Linear address of an offset in DS or the overriding segment; rows with `asz` only. Named. */
+  abstract sourceLinear(offset: Val<'i64'>, bytes: number, write?: boolean): Val<'i64'>;
+  /** Linear address of an offset in a given segment, with checks outside 64-bit mode. Named. */
+  abstract segmentLinear(seg: number, offset: Val<'i64'>, bytes: number, write?: boolean): Val<'i64'>;
   /** Immediate selector of a far pointer operand. */
   abstract farSelector(op: Operand): Val<'i32'>;
   /** Immediate offset of a far pointer operand. */
@@ -153,7 +159,9 @@ export abstract class Machine extends Code {
   abstract jumpRelativeIf(op: Operand, cond: Val<'i32'>): void;
   /** Target of a relative operand, truncated to the operand size (offset in CS). */
   abstract relativeTarget(op: Operand): Val<'i64'>;
-  /** Ends the instruction with a jump to an offset in CS already truncated; checks limit or canonical form first. */
+  /** Raises #GP(0) when an offset in CS cannot be jumped to: above the limit, or not canonical. Call it before committing. */
+  abstract checkTarget(target: Val<'i64'>): void;
+  /** Ends the instruction with a jump to an offset in CS, already truncated and checked. */
   abstract jump(target: Val<'i64'>): void;
   /** Ends the path: this instruction is done but later ones may decode or be translated differently, or an interrupt may have become possible. */
   abstract serialize(): void;
@@ -161,6 +169,8 @@ export abstract class Machine extends Code {
   abstract refetch(): void;
   /** Ends the path: this instruction is done; run() returns `reason` (CpuExit). */
   abstract exit(reason: number): void;
+  /** Ends the path: this instruction is done, the next one follows as usual. */
+  abstract done(): void;
   /** Ends the path of a repeated instruction that is not finished: executes it again, after looking at events. */
   abstract repeat(): void;
 

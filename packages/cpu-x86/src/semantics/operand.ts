@@ -6,16 +6,16 @@ export type RegFile = 'gpr' | 'xmm' | 'mmx' | 'sreg' | 'creg' | 'dreg' | 'st';
 
 /**
  * How a memory operand's address is formed. `base`: 64-bit base + displacement; `index`: base + index * scale + displacement;
- * `any`: everything (segments, 16/32-bit addressing), decided from the record at run time.
+ * `any`: everything (segments, 16/32-bit addressing), decided from the record at run time; `moffs`: a full-width absolute offset.
  */
-export type MemForm = 'base' | 'index' | 'any';
+export type MemForm = 'base' | 'index' | 'any' | 'moffs';
 
 /** An operand of the instruction being defined. Opaque to semantics, which hand it to `Machine.read` and friends. */
 export type Operand =
   | { readonly kind: 'reg'; readonly file: RegFile; readonly bits: Bits; readonly field: RegField }
   | { readonly kind: 'fixed'; readonly file: RegFile; readonly bits: Bits; readonly reg: number }
   | { readonly kind: 'mem'; readonly bits: Bits; readonly form: MemForm }
-  | { readonly kind: 'imm'; readonly bits: Bits; readonly wide: boolean }
+  | { readonly kind: 'imm'; readonly bits: Bits; readonly wide: boolean; readonly at: 8 | 12 }
   | { readonly kind: 'const'; readonly bits: Bits; readonly value: number }
   | { readonly kind: 'rel'; readonly bits: Bits }
   | { readonly kind: 'far'; readonly bits: Bits };

@@ -59,4 +59,11 @@ export const Leave = {
   EXIT: 2,
   /** Retry the current instruction later: return from run() with exitReason, nothing was changed. */
   RETRY: 3,
+  /** As FAULT, but `rip` is already the address of the faulting instruction (its fetch failed). */
+  FETCH_FAULT: 4,
+  /** No budget for the instruction at the given record. */
+  BUDGET: 5,
 } as const;
+
+/** excVector of conditions that are not exceptions: the instruction is retried after run() returned. */
+export const PAGE_WAIT = 0x100;

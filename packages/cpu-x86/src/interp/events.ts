@@ -1,0 +1,89 @@
+import type { Val } from '@sterna/wasm';
+import { type Micro, micro } from '../semantics/micro.ts';
+import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
+import { deliverFault, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
+import { irqAck } from './host.ts';
+import { find } from './lookup.ts';
+import { ADDR, REC } from './records.ts';
+
+/** Values run() returns; the numbers of core's CpuExit. */
+export const Exit = { BUDGET: 0, HALT: 1, SHUTDOWN: 2, PAGE_WAIT: 3, DEBUG: 4, REQUEST: 5 } as const;
+
+/**
+ * What happens between instructions: takes a Leave code and the record it came from, delivers exceptions and interrupts,
+ * accounts the budget, and returns the next record, or 0 when run() shall return exitReason.
+ */
+export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
+  const code = m.param('i32', 0);
+  const rec = m.param('i32', 1);
+  const stop = (reason: number): void => {
+    m.put('exitReason', reason);
+    m.return(m.i32(0));
+  };
+  const setRip = (): void => {
+    const linear = m.add(m.get('pcPage'), m.and(m.load('i64.16u', rec, REC.pos), 0xfff));
+    m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
+  };
+  const uncount = (): void => m.put('icLeft', m.add(m.get('icLeft'), 1));
+  const shutDownIf = (status: Val<'i32'>): void => m.if(status, () => stop(Exit.SHUTDOWN), undefined, false);
+  m.if(m.eq(code, Leave.EXIT), () => m.return(m.i32(0)));
+  m.if(m.eq(code, Leave.BUDGET), () => {
+    setRip();
+    uncount();
+  });
+  m.if(m.eq(code, Leave.RETRY), () => {
+    setRip();
+    uncount();
+    m.return(m.i32(0));
+  });
+  m.loop((again) => {
+    m.if(m.or(m.eq(code, Leave.FAULT), m.eq(code, Leave.FETCH_FAULT)), () => {
+      m.if(m.eq(code, Leave.FAULT), () => {
+        setRip();
+        // a non-canonical operand based on RSP or RBP is a stack fault
+        const operand = m.and(m.load('i32.8u', rec, REC.scale), ADDR.stack);
+        const nonCanonical = m.and(m.eq(m.get('excVector'), Vec.GP), m.eq(m.get('excAddr'), -1));
+        m.if(m.and(nonCanonical, m.ne(operand, 0)), () => m.put('excVector', Vec.SS));
+      });
+      m.put('excAddr', m.select(m.eq(m.get('excVector'), Vec.PF), m.get('excAddr'), 0));
+      m.if(m.eq(m.get('excVector'), PAGE_WAIT), () => {
+        m.if(m.eq(code, Leave.FAULT), uncount);
+        stop(Exit.PAGE_WAIT);
+      });
+      m.put('trapArmed', 0);
+      shutDownIf(m.invoke(deliverFault));
+    });
+    m.set(code, Leave.REFETCH);
+    m.put('icLeft', m.add(m.get('icLeft'), m.get('icRest')));
+    m.put('icRest', 0);
+    // the single-step trap of the instruction that just finished comes before anything else
+    m.if(m.get('trapArmed'), () => {
+      m.put('trapArmed', 0);
+      shutDownIf(m.invoke(takeDebugTrap));
+    }, undefined, false);
+    m.if(m.eqz(m.get('shadow')), () => {
+      m.if(m.and(m.get('nmiPending'), m.eqz(m.get('nmiBlocked'))), () => {
+        m.put('nmiPending', 0);
+        shutDownIf(m.invoke(deliverInterrupt, m.i32(Vec.NMI), m.i32(1)));
+      }, undefined, false);
+      m.if(m.and(m.ne(m.get('irqLine'), 0), m.ne(m.and(m.get('eflags'), Flag.IF), 0)), () => {
+        const vector = m.hostCall(irqAck);
+        m.if(m.geS(vector, 0), () => shutDownIf(m.invoke(deliverInterrupt, vector, m.i32(0))));
+      }, undefined, false);
+    });
+    m.if(m.leS(m.get('icLeft'), 0), () => stop(Exit.BUDGET));
+    m.if(m.get('request'), () => stop(Exit.REQUEST), undefined, false);
+    const single = m.let(m.ne(m.and(m.get('eflags'), Flag.TF), 0));
+    m.put('trapArmed', single);
+    m.if(m.or(single, m.get('shadow')), () => {
+      m.put('icRest', m.sub(m.get('icLeft'), 1));
+      m.put('icLeft', 1);
+      m.put('shadow', 0);
+    }, undefined, false);
+    const found = m.let(m.invoke(find));
+    m.if(m.geU(found, 16), () => m.return(found), undefined, true);
+    m.set(code, found);
+    m.br(again);
+  });
+  m.unreachable();
+});

@@ -1,0 +1,6 @@
+import type { Micro } from '../semantics/micro.ts';
+import { translate } from './access.ts';
+import { physLoad64, physStore64 } from './physical.ts';
+
+/** Further microcode that the CPU object calls between slices. */
+export const EXPORTED_MICRO: readonly Micro[] = [translate, physLoad64, physStore64];

@@ -1,0 +1,208 @@
+import { MEMORY_LAYOUT } from '@sterna/core';
+import { type FuncRef, type Label, ModuleBuilder } from '@sterna/wasm';
+import type { HandlerSpec, HandlerTables } from '../decode/handlers.ts';
+import { definition } from '../semantics/def.ts';
+import type { Variant } from '../semantics/machine.ts';
+import type { HostFunction, Micro } from '../semantics/micro.ts';
+import { Leave, Vec } from '../semantics/vectors.ts';
+import { updateMode } from '../system/mode.ts';
+import { between } from './events.ts';
+import { evalFlags, fusedCondition } from './flags.ts';
+import * as host from './host.ts';
+import { InterpMachine, type Linker } from './interp-machine.ts';
+import { branchSlow as branchSlowMicro, crossSlow, find as findMicro, linkSlow, staleSlow } from './lookup.ts';
+import { noteWrite } from './physical.ts';
+import { Handler, REC } from './records.ts';
+import { flushTlb, flushWriteTags } from './tlb.ts';
+import { EXPORTED_MICRO } from './exported.ts';
+
+const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
+const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
+
+/** Prints the interpreter: a module with the dispatcher, one function for each cold handler and the microcode. */
+export function printInterpreter(tables: HandlerTables): Uint8Array<ArrayBuffer> {
+  return new Printer(tables).print();
+}
+
+class Printer implements Linker {
+  readonly #tables: HandlerTables;
+  readonly #module = new ModuleBuilder();
+  readonly #hosts = new Map<string, FuncRef>();
+  readonly #micros = new Map<Micro, InterpMachine>();
+  readonly #queue: [Micro, InterpMachine][] = [];
+
+  constructor(tables: HandlerTables) {
+    this.#tables = tables;
+  }
+
+  host(fn: HostFunction): FuncRef {
+    const f = this.#hosts.get(fn.name);
+    if (f === undefined) throw new Error(`host function ${fn.name} is not listed in host.ts`);
+    return f;
+  }
+
+  micro(fn: Micro): FuncRef {
+    let f = this.#micros.get(fn);
+    if (f === undefined) {
+      f = this.#module.define((i) => new InterpMachine(this.#module, i, fn.name, fn, 'micro', this, NO_VARIANT, fn.faults));
+      this.#micros.set(fn, f);
+      this.#queue.push([fn, f]);
+    }
+    return f;
+  }
+
+  print(): Uint8Array<ArrayBuffer> {
+    const m = this.#module;
+    const pages = Math.ceil(MEMORY_LAYOUT.ram / 65536);
+    m.importMemory('env', 'memory', { min: pages, max: 65536, shared: true });
+    for (const fn of Object.values(host)) this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
+    m.table(this.#tables.count);
+    const run = m.define((i) => new InterpMachine(m, i, 'run', { params: [], results: ['i32'] }, 'main', this, NO_VARIANT));
+    m.export('run', run);
+    this.#dispatcher(run);
+    this.#coldHandlers();
+    for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO]) m.export(fn.name, this.micro(fn));
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const [fn, code] = next;
+      code.scope(() => fn.body(code));
+      if (fn.faults) code.return(code.i32(0));
+      else if (fn.results.length > 0) code.unreachable();
+    }
+    return m.build();
+  }
+
+  #coldHandlers(): void {
+    const m = this.#module;
+    const slots: FuncRef[] = [];
+    const special = (name: string, body: (c: InterpMachine) => void): FuncRef =>
+      m.define((i) => {
+        const c = new InterpMachine(m, i, name, HANDLER_TYPE, 'handler', this, NO_VARIANT);
+        body(c);
+        return c;
+      });
+    const uncounted = (name: string, fn: Micro): FuncRef =>
+      special(name, (c) => {
+        c.put('icLeft', c.add(c.get('icLeft'), 1));
+        c.return(c.call(this.micro(fn), c.pc));
+      });
+    slots[Handler.LINK] = uncounted('link', linkSlow);
+    slots[Handler.STALE] = uncounted('stale', staleSlow);
+    slots[Handler.CROSS] = uncounted('cross', crossSlow);
+    slots[Handler.UNDEFINED] = special('undefined', (c) => c.raise(Vec.UD));
+    slots[Handler.TOO_LONG] = special('too_long', (c) => c.raise(Vec.GP));
+    m.elements(0, slots);
+    const first = this.#tables.hotEnd;
+    const cold = this.#tables.handlers.filter((h) => h.id >= first);
+    m.elements(first, cold.map((h) => this.#handlerFunction(h)));
+  }
+
+  #handlerFunction(spec: HandlerSpec): FuncRef {
+    const m = this.#module;
+    const code = m.define((i) => new InterpMachine(m, i, spec.key, HANDLER_TYPE, 'handler', this, spec.variant));
+    try {
+      code.scope(() => definition(spec.name).semantics(code, ...spec.operands));
+    } catch (e) {
+      throw new Error(`printing ${spec.key}: ${(e as Error).message}`, { cause: e });
+    }
+    code.return(code.add(code.pc, REC.size));
+    return code;
+  }
+
+  /** The function `run`: dispatches records until something has to be looked at between instructions. */
+  #dispatcher(c: InterpMachine): void {
+    const code = c.local('i32');
+    const count = c.local('i32');
+    const branch = c.local('i32');
+    const tlb = c.local('i32');
+    const hot = this.#tables.handlers.filter((h) => h.id < this.#tables.hotEnd);
+    c.set(code, Leave.REFETCH);
+    c.loop((main) => {
+      c.set(c.pc, c.call(this.micro(between), code, c.pc));
+      c.if(c.eqz(c.pc), () => c.return(c.get('exitReason')), undefined, false);
+      c.set(count, c.get('icLeft'));
+      c.set(tlb, c.get('tlbBase'));
+      const leave = c.openBlock(0x02);
+      const again = c.openBlock(0x03);
+      /** After a call that returned a record or a Leave code in `branch`. */
+      const goOn = (): void => {
+        c.set(count, c.get('icLeft'));
+        c.if(c.geU(branch, 16), () => {
+          c.set(c.pc, branch);
+          c.br(again);
+        }, undefined, true);
+        c.set(code, branch);
+        c.br(leave);
+      };
+      const fault = c.openBlock(0x02);
+      const jumpSlow = c.openBlock(0x02);
+      const branchSlow = c.openBlock(0x02);
+      c.dispatcher = { again, fault, leave, branchSlow, jumpSlow, code, count, branch, tlb };
+      const spent = c.openBlock(0x02);
+      c.set(count, c.sub(count, 1));
+      c.brIf(spent, c.ltS(count, 0), false);
+      const cold = c.openBlock(0x02);
+      const labels: Label[] = [];
+      for (const _ of hot) labels.push(c.openBlock(0x02));
+      labels.reverse();
+      // ids below the first hot handler are special ones
+      const table = Array.from({ length: Handler.first }, () => cold);
+      c.brTable(c.load('i32.16u', c.pc, REC.handler), [...table, ...labels], cold);
+      for (const spec of hot) {
+        c.closeBlock();
+        this.#hotHandler(c, spec, again);
+      }
+      c.closeBlock(); // cold
+      c.put('icLeft', count);
+      c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
+      goOn();
+      c.closeBlock(); // spent
+      c.set(code, Leave.BUDGET);
+      c.put('icLeft', count);
+      c.br(leave);
+      c.closeBlock(); // branchSlow
+      c.put('icLeft', count);
+      c.set(branch, c.call(c.functionOf(branchSlowMicro), branch, c.i32(0)));
+      goOn();
+      c.closeBlock(); // jumpSlow
+      c.put('icLeft', count);
+      c.set(branch, c.call(c.functionOf(findMicro)));
+      goOn();
+      c.closeBlock(); // fault
+      c.put('icLeft', count);
+      c.set(code, Leave.FAULT);
+      c.br(leave);
+      c.closeBlock(); // again
+      c.closeBlock(); // leave
+      c.br(main);
+    });
+    c.unreachable();
+  }
+
+  #hotHandler(c: InterpMachine, spec: HandlerSpec, again: Label): void {
+    c.variant = spec.variant;
+    c.producer = undefined;
+    c.scope(() => {
+      definition(spec.name).semantics(c, ...spec.operands);
+      if (spec.fused < 0) {
+        c.set(c.pc, c.add(c.pc, REC.size));
+        c.br(again);
+        return;
+      }
+      if (c.producer === undefined) throw new Error(`${spec.key} records no flags`);
+      // without budget for the branch stop between the two
+      c.set(count(c), c.sub(count(c), 1));
+      c.if(c.ltS(count(c), 0), () => {
+        c.set(count(c), 0);
+        c.set(c.pc, c.add(c.pc, REC.size));
+        c.br(again);
+      }, undefined, false);
+      c.takeBranch(REC.size, fusedCondition(c, c.producer, spec.fused));
+    });
+    c.variant = NO_VARIANT;
+  }
+}
+
+function count(c: InterpMachine): InterpMachine['pc'] {
+  return c.dispatcher!.count;
+}
+
