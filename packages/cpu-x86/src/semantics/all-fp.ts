@@ -2,3 +2,9 @@
 import './x87.ts';
 import './x87-control.ts';
 import './fxsave.ts';
+import './simd-integer.ts';
+import './simd-shuffle.ts';
+import './simd-move.ts';
+import './sse-arith.ts';
+import './sse-convert.ts';
+import './sse-system.ts';

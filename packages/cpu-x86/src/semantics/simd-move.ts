@@ -5,7 +5,6 @@ import { checkMmx, checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, writeMmx } from './mmx-state.ts';
 import { isMem, type Operand } from './operand.ts';
-import { Flag, Reg } from './vectors.ts';
 
 type I = Val<'i32'>;
 type L = Val<'i64'>;
@@ -177,17 +176,3 @@ enc('f2 0f d6 /r reg', 'movdq2q', 'Pq,Uq');
 
 def('movnti', (m, dst, src) => m.write(dst!, m.read(src!)));
 enc('np 0f c3 /r mem', 'movnti', 'My,Gy');
-
-// Byte-masked stores to DS:rDI
-
-/** Stores the bytes of `value` whose mask byte has its top bit set, after probing the whole range. */
-function maskedStore(m: Machine, dst: Operand, bytes: number, byteAt: (i: number) => I, mask: I): void {
-  const at = m.linear(dst, bytes, true);
-  m.if(mask, () => {
-    m.probeWrite(at, bytes);
-    for (let i = 0; i < bytes; i++) {
-      m.if(m.and(mask, 1 << i), () => m.storeLinear(m.add(at, i), 8, byteAt(i)));
-    }
-  });
-}
-export { Flag, maskedStore, Reg };

@@ -9,7 +9,8 @@ type I = Val<'i32'>;
 type V = Val<'v128'>;
 
 const words = (...list: number[]): V => v128(list.flatMap((x) => [x & 255, x >> 8]));
-const dwords = (...list: number[]): V => v128(list.flatMap((x) => [x & 255, (x >> 8) & 255, (x >> 16) & 255, x >>> 24]));
+const dwords = (...list: number[]): V =>
+  v128(list.flatMap((x) => [x & 255, (x >> 8) & 255, (x >> 16) & 255, x >>> 24]));
 const AND: string = 'v128.and';
 
 /** The four 32-bit elements chosen by the two-bit fields of `imm`. */
