@@ -8,23 +8,25 @@ class Direction {
   readonly #chunks: Uint8Array[] = [];
   #held = 0;
   #ended = false;
-  #error: Error | undefined;
+  #readError: Error | undefined;
+  #writeError: Error | undefined;
   #readers: (() => void)[] = [];
   #writers: (() => void)[] = [];
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#error) throw this.#error;
+    if (this.#writeError) throw this.#writeError;
     if (this.#ended) throw new TransportError('write after the end of the pipe');
     this.#chunks.push(bytes.slice());
     this.#held += bytes.length;
     wake(this.#readers);
-    while (this.#held > HIGH_WATER && !this.#error) await new Promise<void>((resolve) => this.#writers.push(resolve));
-    if (this.#error) throw this.#error;
+    while (this.#held > HIGH_WATER && !this.#writeError)
+      await new Promise<void>((resolve) => this.#writers.push(resolve));
+    if (this.#writeError) throw this.#writeError;
   }
 
   async read(): Promise<Uint8Array | undefined> {
     while (this.#chunks.length === 0) {
-      if (this.#error) throw this.#error;
+      if (this.#readError) throw this.#readError;
       if (this.#ended) return undefined;
       await new Promise<void>((resolve) => this.#readers.push(resolve));
     }
@@ -39,8 +41,9 @@ class Direction {
     wake(this.#readers);
   }
 
-  fail(error: Error): void {
-    this.#error ??= error;
+  fail(reader: Error, writer: Error): void {
+    this.#readError ??= reader;
+    this.#writeError ??= writer;
     wake(this.#readers);
     wake(this.#writers);
   }
@@ -71,8 +74,9 @@ class PipeEnd implements MigrationChannel {
     this.#out.end();
   }
   abort(reason: Error): void {
-    this.#in.fail(reason);
-    this.#out.fail(new TransportError('the other end of the pipe was closed', { cause: reason }));
+    const forPeer = new TransportError('the other end of the pipe was closed', { cause: reason });
+    this.#in.fail(reason, forPeer);
+    this.#out.fail(forPeer, reason);
   }
   async close(): Promise<void> {
     this.#out.end();

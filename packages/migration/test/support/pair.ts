@@ -32,6 +32,8 @@ export class SlowChannel implements MigrationChannel {
     const start = Math.max(this.#free, this.#loop.nowNs / 1e6);
     this.#free = start + bytes.length / this.#bytesPerMs;
     const sent = this.#inner.write(bytes);
+    // Looked at only when the time is over.
+    sent.catch(() => {});
     await new Promise<void>((resolve) => this.#loop.after(this.#free - this.#loop.nowNs / 1e6, resolve));
     await sent;
   }
