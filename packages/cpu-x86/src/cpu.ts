@@ -70,7 +70,8 @@ export class X86Cpu {
     const env = {
       memory,
       mmioRead: (low: number, high: number, size: number) => host.mmioRead(address(low, high), size),
-      mmioWrite: (low: number, high: number, size: number, value: number) => host.mmioWrite(address(low, high), size, value >>> 0),
+      mmioWrite: (low: number, high: number, size: number, value: number) =>
+        host.mmioWrite(address(low, high), size, value >>> 0),
       pioRead: (port: number, size: number) => host.pioRead(port, size),
       pioWrite: (port: number, size: number, value: number) => host.pioWrite(port, size, value >>> 0),
       irqAck: () => host.acknowledge(),
@@ -79,11 +80,14 @@ export class X86Cpu {
       apicBaseRead: () => host.apicBaseRead(),
       apicBaseWrite: (low: number, high: number) => host.apicBaseWrite(low >>> 0, high >>> 0),
       decode: (at: number) => this.#cache.lookup(at >>> 0, this.state.get('modeKey')),
-      decodeCross: (record: number, first: number, second: number) => this.#cache.crossing(record, first >>> 0, second >>> 0, this.state.get('modeKey')),
+      decodeCross: (record: number, first: number, second: number) =>
+        this.#cache.crossing(record, first >>> 0, second >>> 0, this.state.get('modeKey')),
       codeWritten: (at: number, length: number) => this.#cache.invalidate(at >>> 0, length),
     };
     this.#code = new wasmHost.Instance(compiled, { env }).exports as unknown as Exports;
-    this.#cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t.fuse, () => this.#code.flush_write_tags());
+    this.#cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t.fuse, () =>
+      this.#code.flush_write_tags(),
+    );
     this.#cache.clear();
     this.#code.flush_tlb();
   }

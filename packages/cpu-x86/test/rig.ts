@@ -53,7 +53,11 @@ export class Rig {
       state.set('segSel', s === 1 ? 0x10 | cpl : 0x18 | cpl, s);
       state.setBig('segBase', 0n, s);
       state.set('segLimit', 0xffffffff, s);
-      state.set('segFlags', type | dpl | 0x800000 | (bits === 64 && s === 1 ? 0x200000 : bits === 16 ? 0 : 0x400000), s);
+      state.set(
+        'segFlags',
+        type | dpl | 0x800000 | (bits === 64 && s === 1 ? 0x200000 : bits === 16 ? 0 : 0x400000),
+        s,
+      );
     }
     state.set('a20Mask', 0xffffffff);
     state.set('eflags', 2);

@@ -1,7 +1,24 @@
 import { Rig } from './rig.ts';
 
 /** Names of the general registers in encoding order. */
-export const REGISTERS = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'] as const;
+export const REGISTERS = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+] as const;
 
 /** A piece of machine code with its start state. */
 export interface Snippet {
@@ -34,7 +51,8 @@ export function runSnippet(s: Snippet): Outcome {
   const rig = new Rig();
   const { cpu } = rig;
   rig.mode(s.mode ?? 64);
-  const hex = (text: string): Uint8Array => Uint8Array.from(text.replace(/\s/g, '').match(/../g) ?? [], (b) => Number.parseInt(b, 16));
+  const hex = (text: string): Uint8Array =>
+    Uint8Array.from(text.replace(/\s/g, '').match(/../g) ?? [], (b) => Number.parseInt(b, 16));
   rig.bytes.set(hex(`${s.code} f4`), rig.at(CODE));
   for (const [at, data] of Object.entries(s.memory ?? {})) rig.bytes.set(hex(data), rig.at(Number(at)));
   REGISTERS.forEach((name, i) => {

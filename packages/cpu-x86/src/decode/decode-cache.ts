@@ -94,7 +94,15 @@ export class DecodeCache {
     if (this.#top + (RUN_LIMIT + 2) * REC.size > CPU_MAP.recordsEnd || this.#runs + 2 > MAX_RUNS) this.clear();
   }
 
-  #newRun(page: number, key: number, start: number, stop: number, record: number, count: number, crossing: number): void {
+  #newRun(
+    page: number,
+    key: number,
+    start: number,
+    stop: number,
+    record: number,
+    count: number,
+    crossing: number,
+  ): void {
     const run = this.#runs++;
     if (this.#pages[page] === 0) this.#touched.push(page);
     this.#next[run] = this.#pages[page]!;
@@ -228,7 +236,8 @@ export class DecodeCache {
     for (let i = 0, rec = this.#record[run]!; i < count; i++, rec += REC.size) {
       this.#view.setUint16(rec, Handler.STALE, true);
       if (crossing !== 0) continue;
-      const slot = (CPU_MAP.entryMap + entrySlot(page * PAGE + (this.#view.getUint16(rec + REC.pos, true) & 0xfff))) >>> 2;
+      const slot =
+        (CPU_MAP.entryMap + entrySlot(page * PAGE + (this.#view.getUint16(rec + REC.pos, true) & 0xfff))) >>> 2;
       if (this.#u32[slot]! >>> 12 === page) this.#u32[slot] = 0;
     }
   }

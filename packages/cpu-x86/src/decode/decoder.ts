@@ -200,7 +200,12 @@ export class Decoder {
     } else size = (code === 1) !== osz ? 1 : 0;
     const addr = is64 ? (asz ? 1 : 2) : (code === 1) !== asz ? 1 : 0;
     prefix = rep;
-    const variant = plan.variants + size * plan.sizeStride + prefix * plan.repStride + addr * plan.aszStride + (is64 ? plan.longStride : 0);
+    const variant =
+      plan.variants +
+      size * plan.sizeStride +
+      prefix * plan.repStride +
+      addr * plan.aszStride +
+      (is64 ? plan.longStride : 0);
     const isMem = row.modrm && modrm < 0xc0;
     if (lock && !(options.lock && isMem)) return INVALID;
     let form = 0;
@@ -219,7 +224,12 @@ export class Decoder {
       if (form !== 3 && handler === this.#forms[variant * 4 + 3]) form = 3;
       const stack = this.#stackBase && segment < 0;
       const seg = segment >= 0 ? segment : is64 ? 6 : this.#stackBase ? Seg.SS : Seg.DS;
-      desc = form === 2 ? this.#scale : form === 1 ? 0 : this.#scale | (seg << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
+      desc =
+        form === 2
+          ? this.#scale
+          : form === 1
+            ? 0
+            : this.#scale | (seg << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
       if (stack) desc |= ADDR.stack;
     } else if (memOperand || options.asz) {
       const seg = segment >= 0 ? segment : is64 ? 6 : Seg.DS;
@@ -234,7 +244,11 @@ export class Decoder {
     out[rec + REC.reg2] = isMem ? this.#base : this.#field(fields[1], modrm, op, rex);
     out[rec + REC.index] = this.#index;
     out[rec + REC.scale] = desc;
-    if ((fields[0] >> 2 === FieldFile.sreg && out[rec + REC.reg1]! > 5) || (!isMem && fields[1] >> 2 === FieldFile.sreg && out[rec + REC.reg2]! > 5)) return INVALID;
+    if (
+      (fields[0] >> 2 === FieldFile.sreg && out[rec + REC.reg1]! > 5) ||
+      (!isMem && fields[1] >> 2 === FieldFile.sreg && out[rec + REC.reg2]! > 5)
+    )
+      return INVALID;
     this.#view.setInt32(rec + REC.imm, 0, true);
     this.#view.setInt32(rec + REC.disp, this.#disp, true);
     for (let n = 0; n < 2; n++) {
@@ -320,7 +334,15 @@ export class Decoder {
     this.#disp = mod === 1 ? this.#s8() : mod === 2 ? this.#i32() : 0;
   }
 
-  #immediate(kind: number, rec: number, at: number, size: number, addr: number, start: number, pageOffset: number): void {
+  #immediate(
+    kind: number,
+    rec: number,
+    at: number,
+    size: number,
+    addr: number,
+    start: number,
+    pageOffset: number,
+  ): void {
     let value: number;
     switch (kind) {
       case Imm.byte:
@@ -337,8 +359,8 @@ export class Decoder {
         value = size === 0 ? this.#u16() : this.#i32();
         break;
       case Imm.wide:
-        value = this.#i32();
-        this.#view.setInt32(rec + 12, this.#i32(), true);
+        value = size === 0 ? this.#u16() : this.#i32();
+        if (size === 2) this.#view.setInt32(rec + 12, this.#i32(), true);
         break;
       case Imm.rel8:
         value = this.#s8();

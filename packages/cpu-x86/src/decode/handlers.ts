@@ -1,8 +1,8 @@
+import { canFuse } from '../interp/flags.ts';
+import { Handler } from '../interp/records.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { Bits, MemForm, Operand, RegField, RegFile } from '../semantics/operand.ts';
-import { canFuse } from '../interp/flags.ts';
-import { Handler } from '../interp/records.ts';
 import { type Encoding, encodings } from './enc.ts';
 
 /** A handler to print: one definition for one combination of sizes and operand forms. */
@@ -21,7 +21,7 @@ export interface HandlerSpec {
 export const FieldSource = { none: 0, reg: 1, rm: 2, opcode: 3 } as const;
 /** Register numbering of a record field. */
 export const FieldFile = { gpr: 0, byte: 1, xmm: 2, mmx: 3, number: 4, sreg: 5 } as const;
-/** Immediates of an encoding. */
+/** Immediates of an encoding. `wide` is of the operand size, up to 64 bits. */
 export const Imm = { none: 0, byte: 1, signed: 2, word: 3, z: 4, wide: 5, rel8: 6, relz: 7, moffs: 8, far: 9 } as const;
 
 /** What the decoder does for one row. `variants` is the first of its variants; strides are 0 where a row does not depend. */
@@ -97,12 +97,36 @@ function bitsOf(text: string, size: 16 | 32 | 64, code64: boolean): Bits {
 }
 
 const FIXED: Readonly<Record<string, readonly [RegFile, number, Bits]>> = {
-  AL: ['gpr', 0, 8], CL: ['gpr', 1, 8], AX: ['gpr', 0, 16], DX: ['gpr', 2, 16], EAX: ['gpr', 0, 32],
-  ES: ['sreg', 0, 16], CS: ['sreg', 1, 16], SS: ['sreg', 2, 16], DS: ['sreg', 3, 16], FS: ['sreg', 4, 16], GS: ['sreg', 5, 16],
-  ST0: ['st', 0, 80], XMM0: ['xmm', 0, 128],
+  AL: ['gpr', 0, 8],
+  CL: ['gpr', 1, 8],
+  AX: ['gpr', 0, 16],
+  DX: ['gpr', 2, 16],
+  EAX: ['gpr', 0, 32],
+  ES: ['sreg', 0, 16],
+  CS: ['sreg', 1, 16],
+  SS: ['sreg', 2, 16],
+  DS: ['sreg', 3, 16],
+  FS: ['sreg', 4, 16],
+  GS: ['sreg', 5, 16],
+  ST0: ['st', 0, 80],
+  XMM0: ['xmm', 0, 128],
 };
 
-const FILE_OF: Readonly<Record<string, RegFile>> = { E: 'gpr', G: 'gpr', R: 'gpr', Z: 'gpr', S: 'sreg', C: 'creg', D: 'dreg', V: 'xmm', W: 'xmm', U: 'xmm', P: 'mmx', Q: 'mmx', N: 'mmx' };
+const FILE_OF: Readonly<Record<string, RegFile>> = {
+  E: 'gpr',
+  G: 'gpr',
+  R: 'gpr',
+  Z: 'gpr',
+  S: 'sreg',
+  C: 'creg',
+  D: 'dreg',
+  V: 'xmm',
+  W: 'xmm',
+  U: 'xmm',
+  P: 'mmx',
+  Q: 'mmx',
+  N: 'mmx',
+};
 const RM_LETTERS = new Set(['E', 'R', 'W', 'U', 'Q', 'N', 'M']);
 
 function fieldFile(file: RegFile, bits: Bits): number {
@@ -132,7 +156,8 @@ function shape(row: Encoding, size: 16 | 32 | 64, code64: boolean, form: MemForm
   };
   const operands = row.operands.map((text): Operand => {
     if (text === 'ST') return { kind: 'reg', file: 'st', bits: 80, field: takeField(FieldSource.rm, 'st', 80) };
-    if (text === 'rAX' || text === 'rDX') return { kind: 'fixed', file: 'gpr', bits: size, reg: text === 'rAX' ? 0 : 2 };
+    if (text === 'rAX' || text === 'rDX')
+      return { kind: 'fixed', file: 'gpr', bits: size, reg: text === 'rAX' ? 0 : 2 };
     const fixed = FIXED[text];
     if (fixed !== undefined) return { kind: 'fixed', file: fixed[0], bits: fixed[2], reg: fixed[1] };
     if (text === '1') return { kind: 'const', bits: 8, value: 1 };
@@ -143,7 +168,7 @@ function shape(row: Encoding, size: 16 | 32 | 64, code64: boolean, form: MemForm
         if (sizeText === 's') return { kind: 'imm', bits: size, wide: false, at: imm(Imm.signed) };
         if (sizeText === 'b') return { kind: 'imm', bits: 8, wide: false, at: imm(Imm.byte) };
         if (sizeText === 'w') return { kind: 'imm', bits: 16, wide: false, at: imm(Imm.word) };
-        if (sizeText === 'v') return { kind: 'imm', bits: size, wide: size === 64, at: imm(size === 64 ? Imm.wide : Imm.z) };
+        if (sizeText === 'v') return { kind: 'imm', bits: size, wide: size === 64, at: imm(Imm.wide) };
         return { kind: 'imm', bits: size, wide: false, at: imm(Imm.z) };
       case 'J':
         imm(sizeText === 'b' ? Imm.rel8 : Imm.relz);
@@ -156,7 +181,11 @@ function shape(row: Encoding, size: 16 | 32 | 64, code64: boolean, form: MemForm
         return { kind: 'far', bits: size };
       default:
     }
-    const bits = bitsOf(sizeText === '' ? (letter === 'S' ? 'w' : letter === 'C' || letter === 'D' ? 'q' : 'x') : sizeText, size, code64);
+    const bits = bitsOf(
+      sizeText === '' ? (letter === 'S' ? 'w' : letter === 'C' || letter === 'D' ? 'q' : 'x') : sizeText,
+      size,
+      code64,
+    );
     if (RM_LETTERS.has(letter) && form !== 'reg') return { kind: 'mem', bits, form };
     const file = FILE_OF[letter];
     if (file === undefined) throw new Error(`${row.name}: operand '${text}' is not known`);
@@ -199,15 +228,32 @@ export function buildHandlers(): HandlerTables {
   const forms: (HandlerSpec | undefined)[] = [];
   for (const row of encodings()) {
     const d = definition(row.name);
-    const plan: RowPlan = { row, variants: forms.length >> 2, sizeStride: 0, repStride: 0, aszStride: 0, longStride: 0, regFields: [0, 0], memFields: [0, 0], imm: [0, 0] };
+    const plan: RowPlan = {
+      row,
+      variants: forms.length >> 2,
+      sizeStride: 0,
+      repStride: 0,
+      aszStride: 0,
+      longStride: 0,
+      regFields: [0, 0],
+      memFields: [0, 0],
+      imm: [0, 0],
+    };
     const bySize = dependsOnSize(row);
-    const longs = row.options.by64 ? (row.options.mode === 'no64' ? [false] : row.options.mode === 'only64' ? [true] : [false, true]) : [undefined];
+    const longs = row.options.by64
+      ? row.options.mode === 'no64'
+        ? [false]
+        : row.options.mode === 'only64'
+          ? [true]
+          : [false, true]
+      : [undefined];
     const sizes = bySize ? SIZES : ([32] as const);
     const reps = row.options.rep ? REPS : ([''] as const);
     const aszs = row.options.asz ? ADDRESS_SIZES : ([0] as const);
     const usesRm = row.operands.some((o) => o === 'ST' || (RM_LETTERS.has(o[0]!) && FIXED[o] === undefined));
     const allowReg = row.mod !== 'mem' && !row.operands.some((o) => o[0] === 'M');
-    const allowMem = row.modrm && row.mod !== 'reg' && !row.operands.some((o) => ['R', 'U', 'N'].includes(o[0]!) || o === 'ST');
+    const allowMem =
+      row.modrm && row.mod !== 'reg' && !row.operands.some((o) => ['R', 'U', 'N'].includes(o[0]!) || o === 'ST');
     plan.longStride = longs.length === 2 ? 1 : 0;
     plan.aszStride = aszs.length === 3 ? longs.length : 0;
     plan.repStride = reps.length === 3 ? longs.length * aszs.length : 0;
@@ -216,14 +262,37 @@ export function buildHandlers(): HandlerTables {
       for (const rep of reps) {
         for (const addressSize of aszs) {
           for (const code64 of longs) {
-            const variant: Variant = { size, addressSize, rep, cc: row.options.cc ? row.opcode & 15 : -1, code64, name: row.name };
+            const variant: Variant = {
+              size,
+              addressSize,
+              rep,
+              cc: row.options.cc ? row.opcode & 15 : -1,
+              code64,
+              name: row.name,
+            };
             const make = (form: MemForm | 'reg'): HandlerSpec => {
               const operands = shape(row, size, code64 === true || row.options.mode === 'only64', form, plan);
               const sized = bySize ? size : 0;
-              const key = [row.name, variant.cc, sized, addressSize, rep, code64 ?? '', ...operands.map(operandKey)].join(' ');
+              const key = [
+                row.name,
+                variant.cc,
+                sized,
+                addressSize,
+                rep,
+                code64 ?? '',
+                ...operands.map(operandKey),
+              ].join(' ');
               let spec = specs.get(key);
               if (spec === undefined) {
-                spec = { id: -1, key, name: row.name, variant, operands, hot: isHot(row, variant, operands), fused: -1 };
+                spec = {
+                  id: -1,
+                  key,
+                  name: row.name,
+                  variant,
+                  operands,
+                  hot: isHot(row, variant, operands),
+                  fused: -1,
+                };
                 specs.set(key, spec);
               }
               return spec;

@@ -18,7 +18,9 @@ export interface OpcodeMap {
 const PREFIXES = ['np', '66', 'f3', 'f2'];
 
 function specificity(row: Encoding): number {
-  return (row.exact >= 0 ? 64 : 0) + (row.group >= 0 ? 8 : 0) + (row.mod === 'any' ? 0 : 4) + (row.prefix === '' ? 0 : 32);
+  return (
+    (row.exact >= 0 ? 64 : 0) + (row.group >= 0 ? 8 : 0) + (row.mod === 'any' ? 0 : 4) + (row.prefix === '' ? 0 : 32)
+  );
 }
 
 /** Builds the map. @throws Error when two rows of the same specificity claim the same bytes */
@@ -43,7 +45,9 @@ export function buildOpcodeMap(rows: readonly RowPlan[]): OpcodeMap {
         const set = (at: number): void => {
           const old = entries[at]!;
           if (old !== 0 && specificity(rows[old - 1]!.row) === specificity(row)) {
-            throw new Error(`encodings of ${row.name} and ${rows[old - 1]!.row.name} collide at map ${row.map} opcode ${row.opcode.toString(16)}`);
+            throw new Error(
+              `encodings of ${row.name} and ${rows[old - 1]!.row.name} collide at map ${row.map} opcode ${row.opcode.toString(16)}`,
+            );
           }
           entries[at] = i + 1;
         };

@@ -1,11 +1,4 @@
-import {
-  MEMORY_LAYOUT,
-  PAGE_CODE,
-  PAGE_MAP_READ,
-  PAGE_MAP_WRITE,
-  PAGE_MISSING,
-  PAGE_PROTECTED,
-} from '@sterna/core';
+import { MEMORY_LAYOUT, PAGE_CODE, PAGE_MAP_READ, PAGE_MAP_WRITE, PAGE_MISSING, PAGE_PROTECTED } from '@sterna/core';
 import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro, micro } from '../semantics/micro.ts';
@@ -26,7 +19,11 @@ const DEVICE = 1;
 /** TLB that an access uses; the alignment-checking one stands for the user's. */
 function tlbOf(m: Machine, options: Val<'i32'>): Val<'i32'> {
   const base = m.select(m.and(options, PROBE.SYSTEM), m.i32(CPU_MAP.tlbKernel), m.get('tlbBase'));
-  return m.select(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), m.select(m.and(options, PROBE.SYSTEM), m.i32(CPU_MAP.tlbKernel), m.i32(CPU_MAP.tlbUser)), base);
+  return m.select(
+    m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned),
+    m.select(m.and(options, PROBE.SYSTEM), m.i32(CPU_MAP.tlbKernel), m.i32(CPU_MAP.tlbUser)),
+    base,
+  );
 }
 
 function entryAddress(m: Machine, base: Val<'i32'>, linear: Val<'i64'>): Val<'i32'> {
@@ -42,16 +39,24 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
   const options = m.param('i32', 1);
   const isWrite = m.let(m.ne(m.and(options, PROBE.WRITE), 0));
   const isExec = m.let(m.ne(m.and(options, PROBE.EXEC), 0));
-  m.if(m.ne(m.shrS(m.shl(linear, 16), 16), linear), () => {
-    m.put('excVector', m.select(m.and(options, PROBE.STACK), m.i32(Vec.SS), m.i32(Vec.GP)));
-    // told from other #GP so that the fault path can turn it into #SS for operands based on RSP or RBP
-    m.put('excError', 0);
-    m.put('excAddr', -1);
-    m.return(m.i32(0));
-  }, undefined, false);
+  m.if(
+    m.ne(m.shrS(m.shl(linear, 16), 16), linear),
+    () => {
+      m.put('excVector', m.select(m.and(options, PROBE.STACK), m.i32(Vec.SS), m.i32(Vec.GP)));
+      // told from other #GP so that the fault path can turn it into #SS for operands based on RSP or RBP
+      m.put('excError', 0);
+      m.put('excAddr', -1);
+      m.return(m.i32(0));
+    },
+    undefined,
+    false,
+  );
   const tlb = m.let(tlbOf(m, options));
   const user = m.ne(tlb, CPU_MAP.tlbKernel);
-  const access = m.or(m.or(m.select(isWrite, m.i32(ACCESS.WRITE), 0), m.select(isExec, m.i32(ACCESS.EXEC), 0)), m.select(user, m.i32(ACCESS.USER), 0));
+  const access = m.or(
+    m.or(m.select(isWrite, m.i32(ACCESS.WRITE), 0), m.select(isExec, m.i32(ACCESS.EXEC), 0)),
+    m.select(user, m.i32(ACCESS.USER), 0),
+  );
   m.if(m.invoke(walk, linear, access), () => m.return(m.i32(0)), undefined, false);
   const phys = m.let(m.get('walkPhys'));
   m.if(m.geU(phys, m.i64(MEMORY_LAYOUT.pageMapSpan)), () => m.return(m.i32(DEVICE)), undefined, false);
@@ -60,11 +65,16 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
   const host = m.let(m.and(map, -4096));
   const page = m.let(m.shrU(host, 12));
   const flags = m.let(m.load('i32.8u', page, MEMORY_LAYOUT.pageFlags));
-  m.if(m.and(flags, m.select(isWrite, m.i32(PAGE_MISSING | PAGE_PROTECTED), PAGE_MISSING)), () => {
-    m.put('excVector', PAGE_WAIT);
-    m.put('excError', host);
-    m.return(m.i32(0));
-  }, undefined, false);
+  m.if(
+    m.and(flags, m.select(isWrite, m.i32(PAGE_MISSING | PAGE_PROTECTED), PAGE_MISSING)),
+    () => {
+      m.put('excVector', PAGE_WAIT);
+      m.put('excError', host);
+      m.return(m.i32(0));
+    },
+    undefined,
+    false,
+  );
   m.if(isWrite, () => {
     m.set(flags, m.and(flags, PAGE_CODE));
     m.store('i32.8', page, flags, MEMORY_LAYOUT.pageFlags);
@@ -75,7 +85,12 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
   m.store('i64', at, m.select(m.and(map, PAGE_MAP_READ), tag, -1), TLB.read);
   const writable = m.and(m.and(m.ne(m.and(allowed, WALK.WRITE), 0), m.eqz(flags)), m.ne(m.and(map, PAGE_MAP_WRITE), 0));
   m.store('i64', at, m.select(writable, tag, -1), TLB.write);
-  m.store('i64', at, m.select(m.and(m.ne(m.and(allowed, WALK.EXEC), 0), m.ne(m.and(map, PAGE_MAP_READ), 0)), tag, -1), TLB.exec);
+  m.store(
+    'i64',
+    at,
+    m.select(m.and(m.ne(m.and(allowed, WALK.EXEC), 0), m.ne(m.and(map, PAGE_MAP_READ), 0)), tag, -1),
+    TLB.exec,
+  );
   m.store('i32', at, m.sub(host, m.wrap(tag)), TLB.addend);
   m.store('i32', at, m.select(m.and(allowed, WALK.GLOBAL), m.i32(TLB_GLOBAL), 0), TLB.flags);
   m.return(m.or(host, m.and(m.wrap(linear), 0xfff)));
@@ -99,9 +114,14 @@ const alignmentFault: Micro = micro('alignment_fault', ['i64', 'i32'], ['i32'], 
 });
 
 function checkAlignment(m: Machine, linear: Val<'i64'>, access: Val<'i32'>, failed: number): void {
-  m.if(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), () => {
-    m.if(m.invoke(alignmentFault, linear, access), () => m.return(m.i32(failed)));
-  }, undefined, false);
+  m.if(
+    m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned),
+    () => {
+      m.if(m.invoke(alignmentFault, linear, access), () => m.return(m.i32(failed)));
+    },
+    undefined,
+    false,
+  );
 }
 
 /** Physical address of a device access: walkPhys plus the offset in the page. */
@@ -148,7 +168,8 @@ const deviceWrite: Micro = micro('device_write', ['i64', 'i32', 'i32'], [], (m) 
   const phys = m.param('i64', 0);
   const from = m.param('i32', 1);
   const left = m.param('i32', 2);
-  const write = (n: number, v: Val<'i32'>): void => void m.hostCall(mmioWrite, m.wrap(phys), m.wrap(m.shrU(phys, 32)), m.i32(n), v);
+  const write = (n: number, v: Val<'i32'>): void =>
+    void m.hostCall(mmioWrite, m.wrap(phys), m.wrap(m.shrU(phys, 32)), m.i32(n), v);
   m.loop((again) => {
     const step = m.local('i32');
     m.if(
@@ -196,7 +217,11 @@ const readCrossing: Micro = micro('read_crossing', ['i64', 'i32', 'i32'], ['i32'
   m.if(m.eqz(b), () => m.return(m.i32(0)));
   const physB = m.let(devicePhys(m, next));
   const part = (host: Val<'i32'>, phys: Val<'i64'>, at: Val<'i32'>, n: Val<'i32'>): void =>
-    m.if(m.eq(host, DEVICE), () => m.do(m.functionOf(deviceRead), phys, at, n), () => m.memoryCopy(at, host, n));
+    m.if(
+      m.eq(host, DEVICE),
+      () => m.do(m.functionOf(deviceRead), phys, at, n),
+      () => m.memoryCopy(at, host, n),
+    );
   part(a, physA, to, first);
   part(b, physB, m.add(to, first), m.sub(size, first));
   m.return(to);
@@ -240,9 +265,19 @@ export const probeRead: Micro = micro('probe_read', ['i64', 'i32'], ['i32'], (m)
   const access = m.param('i32', 1);
   const size = m.let(m.and(access, 0xffff));
   checkAlignment(m, linear, access, 0);
-  m.if(crosses(m, linear, size), () => m.return(m.invoke(readCrossing, linear, access, m.i32(cellAddress('loadScratch')))), undefined, false);
+  m.if(
+    crosses(m, linear, size),
+    () => m.return(m.invoke(readCrossing, linear, access, m.i32(cellAddress('loadScratch')))),
+    undefined,
+    false,
+  );
   const at = m.let(entryAddress(m, tlbOf(m, access), linear));
-  m.if(m.eq(m.load('i64', at, TLB.read), m.and(linear, -4096)), () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))), undefined, true);
+  m.if(
+    m.eq(m.load('i64', at, TLB.read), m.and(linear, -4096)),
+    () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))),
+    undefined,
+    true,
+  );
   const host = m.let(m.invoke(translate, linear, access));
   m.if(m.ne(host, DEVICE), () => m.return(host), undefined, true);
   m.do(m.functionOf(deviceRead), devicePhys(m, linear), m.i32(cellAddress('loadScratch')), size);
@@ -271,7 +306,12 @@ export const probeRmw: Micro = micro('probe_rmw', ['i64', 'i32'], ['i32'], (m) =
     false,
   );
   const at = m.let(entryAddress(m, tlbOf(m, access), linear));
-  m.if(m.eq(m.load('i64', at, TLB.write), m.and(linear, -4096)), () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))), undefined, true);
+  m.if(
+    m.eq(m.load('i64', at, TLB.write), m.and(linear, -4096)),
+    () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))),
+    undefined,
+    true,
+  );
   const host = m.let(m.invoke(translate, linear, m.or(access, PROBE.WRITE)));
   m.if(m.eqz(host), () => m.return(host));
   m.if(m.eq(host, DEVICE), () => {
@@ -319,16 +359,29 @@ function storer(type: 'i32' | 'i64' | 'v128'): Micro {
     checkAlignment(m, linear, access, 1);
     const at = m.let(entryAddress(m, tlbOf(m, access), linear));
     const last = m.add(linear, m.extU(m.sub(size, 1)));
-    m.if(m.eq(m.load('i64', at, TLB.write), m.and(last, -4096)), () => {
-      const host = m.let(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)));
-      if (type !== 'i32') m.store(type, host, value as never);
-      else {
-        m.if(m.eq(size, 4), () => m.store('i32', host, value as Val<'i32'>), () => {
-          m.if(m.eq(size, 2), () => m.store('i32.16', host, value as Val<'i32'>), () => m.store('i32.8', host, value as Val<'i32'>));
-        });
-      }
-      m.return(m.i32(0));
-    }, undefined, true);
+    m.if(
+      m.eq(m.load('i64', at, TLB.write), m.and(last, -4096)),
+      () => {
+        const host = m.let(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)));
+        if (type !== 'i32') m.store(type, host, value as never);
+        else {
+          m.if(
+            m.eq(size, 4),
+            () => m.store('i32', host, value as Val<'i32'>),
+            () => {
+              m.if(
+                m.eq(size, 2),
+                () => m.store('i32.16', host, value as Val<'i32'>),
+                () => m.store('i32.8', host, value as Val<'i32'>),
+              );
+            },
+          );
+        }
+        m.return(m.i32(0));
+      },
+      undefined,
+      true,
+    );
     const scratch = m.i32(cellAddress('loadScratch'));
     m.store(type, scratch, value as never);
     m.return(m.invoke(writeSlow, linear, access, scratch));

@@ -57,29 +57,49 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     m.put('icLeft', m.add(m.get('icLeft'), m.get('icRest')));
     m.put('icRest', 0);
     // the single-step trap of the instruction that just finished comes before anything else
-    m.if(m.get('trapArmed'), () => {
-      m.put('trapArmed', 0);
-      shutDownIf(m.invoke(takeDebugTrap));
-    }, undefined, false);
+    m.if(
+      m.get('trapArmed'),
+      () => {
+        m.put('trapArmed', 0);
+        shutDownIf(m.invoke(takeDebugTrap));
+      },
+      undefined,
+      false,
+    );
     m.if(m.eqz(m.get('shadow')), () => {
-      m.if(m.and(m.get('nmiPending'), m.eqz(m.get('nmiBlocked'))), () => {
-        m.put('nmiPending', 0);
-        shutDownIf(m.invoke(deliverInterrupt, m.i32(Vec.NMI), m.i32(1)));
-      }, undefined, false);
-      m.if(m.and(m.ne(m.get('irqLine'), 0), m.ne(m.and(m.get('eflags'), Flag.IF), 0)), () => {
-        const vector = m.hostCall(irqAck);
-        m.if(m.geS(vector, 0), () => shutDownIf(m.invoke(deliverInterrupt, vector, m.i32(0))));
-      }, undefined, false);
+      m.if(
+        m.and(m.get('nmiPending'), m.eqz(m.get('nmiBlocked'))),
+        () => {
+          m.put('nmiPending', 0);
+          shutDownIf(m.invoke(deliverInterrupt, m.i32(Vec.NMI), m.i32(1)));
+        },
+        undefined,
+        false,
+      );
+      m.if(
+        m.and(m.ne(m.get('irqLine'), 0), m.ne(m.and(m.get('eflags'), Flag.IF), 0)),
+        () => {
+          const vector = m.hostCall(irqAck);
+          m.if(m.geS(vector, 0), () => shutDownIf(m.invoke(deliverInterrupt, vector, m.i32(0))));
+        },
+        undefined,
+        false,
+      );
     });
     m.if(m.leS(m.get('icLeft'), 0), () => stop(Exit.BUDGET));
     m.if(m.get('request'), () => stop(Exit.REQUEST), undefined, false);
     const single = m.let(m.ne(m.and(m.get('eflags'), Flag.TF), 0));
     m.put('trapArmed', single);
-    m.if(m.or(single, m.get('shadow')), () => {
-      m.put('icRest', m.sub(m.get('icLeft'), 1));
-      m.put('icLeft', 1);
-      m.put('shadow', 0);
-    }, undefined, false);
+    m.if(
+      m.or(single, m.get('shadow')),
+      () => {
+        m.put('icRest', m.sub(m.get('icLeft'), 1));
+        m.put('icLeft', 1);
+        m.put('shadow', 0);
+      },
+      undefined,
+      false,
+    );
     const found = m.let(m.invoke(find));
     m.if(m.geU(found, 16), () => m.return(found), undefined, true);
     m.set(code, found);

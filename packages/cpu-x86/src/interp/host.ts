@@ -1,4 +1,4 @@
-import { hostFunction, type HostFunction } from '../semantics/micro.ts';
+import { type HostFunction, hostFunction } from '../semantics/micro.ts';
 
 /** Reads 1, 2 or 4 bytes of device memory at a physical address (low, high half, size). */
 export const mmioRead: HostFunction = hostFunction('mmioRead', 3, 1);

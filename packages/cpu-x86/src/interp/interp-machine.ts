@@ -1,14 +1,31 @@
-import { type FuncRef, type IntType, type Label, type Local, type Signature, type TypeTable, Val, type ValType } from '@sterna/wasm';
-import { type FlagKind, type AccessOptions, type Int, Machine, type ReadModifyWrite, type ValOfCell, type Variant } from '../semantics/machine.ts';
+import {
+  type FuncRef,
+  type IntType,
+  type Label,
+  type Local,
+  type Signature,
+  type TypeTable,
+  Val,
+  type ValType,
+} from '@sterna/wasm';
+import {
+  type AccessOptions,
+  type FlagKind,
+  type Int,
+  Machine,
+  type ReadModifyWrite,
+  type ValOfCell,
+  type Variant,
+} from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import type { Bits, Operand } from '../semantics/operand.ts';
 import { Leave, Seg, Vec } from '../semantics/vectors.ts';
-import { cellAddress, type CellName, STATE } from '../state/layout.ts';
-import { JUMP_CACHE, CPU_MAP, STATE_BASE, TLB } from '../state/memory-map.ts';
+import { type CellName, cellAddress, STATE } from '../state/layout.ts';
+import { CPU_MAP, JUMP_CACHE, STATE_BASE, TLB } from '../state/memory-map.ts';
+import { commitRmw, PROBE, probeRead, probeRmw, probeWriteRange, writeMemory } from './access.ts';
 import { cutOffset, eaAny, linearAny } from './address.ts';
 import { CC, evalCarry, evalCond, evalFlags, type Producer, signExtend } from './flags.ts';
 import { branchSlow, find } from './lookup.ts';
-import { commitRmw, probeRead, probeRmw, probeWriteRange, PROBE, writeMemory } from './access.ts';
 import { REC } from './records.ts';
 
 /** What the printer of the module offers to the functions in it. */
@@ -52,7 +69,16 @@ export class InterpMachine extends Machine {
   readonly linker: Linker;
   readonly #faults: boolean;
 
-  constructor(types: TypeTable, index: number, name: string, type: Signature, context: Context, linker: Linker, variant: Variant, faults = false) {
+  constructor(
+    types: TypeTable,
+    index: number,
+    name: string,
+    type: Signature,
+    context: Context,
+    linker: Linker,
+    variant: Variant,
+    faults = false,
+  ) {
     super(types, index, name, type, context === 'main' ? 1 << 19 : 256);
     this.context = context;
     this.linker = linker;
@@ -65,15 +91,41 @@ export class InterpMachine extends Machine {
 
   get<N extends CellName>(name: N, index: number | Val<'i32'> = 0): Val<ValOfCell<N>> {
     const { type, stride } = STATE[name];
-    const kind = type === 'u8' ? 'i32.8u' : type === 'u16' ? 'i32.16u' : type === 'u64' ? 'i64' : type === 'f64' ? 'f64' : type === 'v128' ? 'v128' : 'i32';
-    const v = typeof index === 'number' ? this.load(kind, 0, cellAddress(name, index)) : this.load(kind, this.#scaled(index, stride), cellAddress(name));
+    const kind =
+      type === 'u8'
+        ? 'i32.8u'
+        : type === 'u16'
+          ? 'i32.16u'
+          : type === 'u64'
+            ? 'i64'
+            : type === 'f64'
+              ? 'f64'
+              : type === 'v128'
+                ? 'v128'
+                : 'i32';
+    const v =
+      typeof index === 'number'
+        ? this.load(kind, 0, cellAddress(name, index))
+        : this.load(kind, this.#scaled(index, stride), cellAddress(name));
     return v as unknown as Val<ValOfCell<N>>;
   }
 
   put<N extends CellName>(name: N, value: Val<ValOfCell<N>> | number, index: number | Val<'i32'> = 0): void {
     const { type, stride } = STATE[name];
-    const kind = type === 'u8' ? 'i32.8' : type === 'u16' ? 'i32.16' : type === 'u64' ? 'i64' : type === 'f64' ? 'f64' : type === 'v128' ? 'v128' : 'i32';
-    const v: Val = value instanceof Val ? value : this.literal(kind === 'i64' ? 'i64' : kind === 'f64' ? 'f64' : 'i32', value);
+    const kind =
+      type === 'u8'
+        ? 'i32.8'
+        : type === 'u16'
+          ? 'i32.16'
+          : type === 'u64'
+            ? 'i64'
+            : type === 'f64'
+              ? 'f64'
+              : type === 'v128'
+                ? 'v128'
+                : 'i32';
+    const v: Val =
+      value instanceof Val ? value : this.literal(kind === 'i64' ? 'i64' : kind === 'f64' ? 'f64' : 'i32', value);
     if (typeof index === 'number') this.store(kind, 0, v as never, cellAddress(name, index));
     else this.store(kind, this.#scaled(index, stride), v as never, cellAddress(name));
   }
@@ -157,11 +209,16 @@ export class InterpMachine extends Machine {
       value,
       store: (v) => {
         this.store(STORES[bits], host, v as never);
-        this.if(this.eq(host, cellAddress('rmwScratch')), () => {
-          this.#saveCount();
-          this.do(this.linker.micro(commitRmw));
-          this.#reloadCount();
-        }, undefined, false);
+        this.if(
+          this.eq(host, cellAddress('rmwScratch')),
+          () => {
+            this.#saveCount();
+            this.do(this.linker.micro(commitRmw));
+            this.#reloadCount();
+          },
+          undefined,
+          false,
+        );
       },
     };
   }
@@ -271,7 +328,11 @@ export class InterpMachine extends Machine {
     if (this.context === 'main') this.set(this.dispatcher!.count, this.get('icLeft'));
   }
 
-  loadLinear<B extends Bits>(linear: Val<'i64'>, bits: B, options: AccessOptions = {}): Val<B extends 64 ? 'i64' : B extends 128 ? 'v128' : 'i32'> {
+  loadLinear<B extends Bits>(
+    linear: Val<'i64'>,
+    bits: B,
+    options: AccessOptions = {},
+  ): Val<B extends 64 ? 'i64' : B extends 128 ? 'v128' : 'i32'> {
     const address = this.let(linear);
     const host = this.local('i32');
     this.#translate(host, address, width(bits) / 8, TLB.read, probeRead, accessBits(options));
@@ -282,7 +343,8 @@ export class InterpMachine extends Machine {
     const b = width(bits);
     const address = linear.isSimple ? linear : this.let(linear);
     const v = value.isSimple ? value : this.let(value);
-    const slow = (): Val<'i32'> => this.call(this.linker.micro(writeMemory(v.type as 'i32')), address, v, this.i32((b / 8) | accessBits(options)));
+    const slow = (): Val<'i32'> =>
+      this.call(this.linker.micro(writeMemory(v.type as 'i32')), address, v, this.i32((b / 8) | accessBits(options)));
     if (this.context !== 'main') {
       this.#faultIf(slow());
       return;
@@ -305,7 +367,9 @@ export class InterpMachine extends Machine {
   }
 
   probeWrite(linear: Val<'i64'>, bytes: number, options: AccessOptions = {}): void {
-    this.#faultIf(this.call(this.linker.micro(probeWriteRange), linear, this.i32(bytes), this.i32(accessBits(options))));
+    this.#faultIf(
+      this.call(this.linker.micro(probeWriteRange), linear, this.i32(bytes), this.i32(accessBits(options))),
+    );
   }
 
   checkAligned(linear: Val<'i64'>): void {
@@ -316,7 +380,8 @@ export class InterpMachine extends Machine {
 
   setFlags(kind: FlagKind, bits: Bits, a: Int, b: Int, result: Int, carry?: Val<'i32'>): void {
     const sub = kind === 'sub' || kind === 'sbb' || kind === 'dec' || kind === 'logic';
-    if (kind === 'inc' || kind === 'dec') this.put('ccKind', this.add(this.let(this.cf()), kind === 'inc' ? CC.INC : CC.DEC));
+    if (kind === 'inc' || kind === 'dec')
+      this.put('ccKind', this.add(this.let(this.cf()), kind === 'inc' ? CC.INC : CC.DEC));
     else if (carry !== undefined) this.put('ccKind', this.add(carry, sub ? CC.SUB : CC.ADD));
     else this.put('ccKind', sub ? CC.SUB : CC.ADD);
     const res = this.let(signExtend(this, result, bits));
@@ -387,7 +452,12 @@ export class InterpMachine extends Machine {
       15: () => this.gtS(a(), b()),
     };
     const known = which === 2 || which === 4 ? this.leU(this.get('ccKind'), CC.GIVEN) : this.eqz(this.get('ccKind'));
-    this.if(known, () => this.set(r, fast[cc]!()), () => this.set(r, slow(cc)), true);
+    this.if(
+      known,
+      () => this.set(r, fast[cc]!()),
+      () => this.set(r, slow(cc)),
+      true,
+    );
     return r;
   }
 
@@ -431,7 +501,9 @@ export class InterpMachine extends Machine {
   #linearRip(next: boolean): Val<'i64'> {
     this.#needRecord();
     const pos = this.load('i64.16u', this.pc, REC.pos);
-    const offset = next ? this.add(this.and(pos, 0xfff), this.shrU(this.load('i64.16u', this.pc, REC.pos), 12)) : this.and(pos, 0xfff);
+    const offset = next
+      ? this.add(this.and(pos, 0xfff), this.shrU(this.load('i64.16u', this.pc, REC.pos), 12))
+      : this.and(pos, 0xfff);
     return this.add(this.get('pcPage'), offset);
   }
 
@@ -495,13 +567,22 @@ export class InterpMachine extends Machine {
       const slot = this.local('i32');
       this.set(slot, this.wrap(t));
       this.set(slot, this.shl(this.and(this.xor(slot, this.shrU(slot, 12)), JUMP_CACHE.entries - 1), 4));
-      const hit = this.and(this.eq(this.load('i64', slot, CPU_MAP.jumpCache), t), this.eq(this.load('i32', slot, CPU_MAP.jumpCache + 8), this.get('jcKey')));
-      this.if(hit, () => {
-        const linear = this.variant.code64 === true ? t : this.and(this.add(t, this.get('segEff', Seg.CS)), 0xffff_ffffn);
-        this.put('pcPage', this.and(linear, -4096));
-        this.set(this.pc, this.load('i32', slot, CPU_MAP.jumpCache + 12));
-        this.br(d.again);
-      }, undefined, true);
+      const hit = this.and(
+        this.eq(this.load('i64', slot, CPU_MAP.jumpCache), t),
+        this.eq(this.load('i32', slot, CPU_MAP.jumpCache + 8), this.get('jcKey')),
+      );
+      this.if(
+        hit,
+        () => {
+          const linear =
+            this.variant.code64 === true ? t : this.and(this.add(t, this.get('segEff', Seg.CS)), 0xffff_ffffn);
+          this.put('pcPage', this.and(linear, -4096));
+          this.set(this.pc, this.load('i32', slot, CPU_MAP.jumpCache + 12));
+          this.br(d.again);
+        },
+        undefined,
+        true,
+      );
       this.put('rip', t);
       this.br(d.jumpSlow);
       return;
@@ -608,7 +689,12 @@ export class InterpMachine extends Machine {
   /** Linear address of `bytes` bytes at a stack offset, with limit checks outside 64-bit mode. */
   stackLinear(offset: Val<'i64'>, bytes: number, write: boolean): Val<'i64'> {
     if (this.variant.code64 === true) return offset;
-    this.invoke(linearAny, this.i32((Seg.SS << 2) | (0x80)), offset, this.i32(bytes | PROBE.STACK | (write ? PROBE.WRITE : 0)));
+    this.invoke(
+      linearAny,
+      this.i32((Seg.SS << 2) | 0x80),
+      offset,
+      this.i32(bytes | PROBE.STACK | (write ? PROBE.WRITE : 0)),
+    );
     return this.let(this.get('temp', 7));
   }
 
@@ -620,7 +706,12 @@ export class InterpMachine extends Machine {
   }
 
   peek(bits: 16 | 32 | 64, offset = 0): Int {
-    const at = offset === 0 ? this.sp() : this.variant.code64 === true ? this.let(this.add(this.get('regs', 4), offset)) : this.let(this.and(this.add(this.get('regs', 4), offset), this.get('stackMask')));
+    const at =
+      offset === 0
+        ? this.sp()
+        : this.variant.code64 === true
+          ? this.let(this.add(this.get('regs', 4), offset))
+          : this.let(this.and(this.add(this.get('regs', 4), offset), this.get('stackMask')));
     return this.loadLinear(this.stackLinear(at, bits / 8, false), bits, { stack: true }) as Val<IntType>;
   }
 }

@@ -27,7 +27,12 @@ const fetchAddress: Micro = micro('fetch_address', ['i64'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
   const base = m.select(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), m.i32(CPU_MAP.tlbUser), m.get('tlbBase'));
   const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
-  m.if(m.eq(m.load('i64', at, TLB.exec), m.and(linear, -4096)), () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))), undefined, true);
+  m.if(
+    m.eq(m.load('i64', at, TLB.exec), m.and(linear, -4096)),
+    () => m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))),
+    undefined,
+    true,
+  );
   const host = m.let(m.invoke(translate, linear, m.i32(PROBE.EXEC)));
   m.if(m.eq(host, 1), () => {
     // code in device memory cannot be decoded: nothing sensible is there
@@ -43,11 +48,16 @@ export const lookup: Micro = micro('lookup', [], ['i32'], (m) => {
   const target = m.let(m.get('rip'));
   const linear = codeLinear(m, target);
   const beyond = m.and(m.eqz(m.inLongMode()), m.gtU(target, m.extU(m.get('segLimit', Seg.CS))));
-  m.if(beyond, () => {
-    m.put('excVector', Vec.GP);
-    m.put('excError', 0);
-    m.return(m.i32(Leave.FETCH_FAULT));
-  }, undefined, false);
+  m.if(
+    beyond,
+    () => {
+      m.put('excVector', Vec.GP);
+      m.put('excError', 0);
+      m.return(m.i32(Leave.FETCH_FAULT));
+    },
+    undefined,
+    false,
+  );
   const host = m.let(m.invoke(fetchAddress, linear));
   m.if(m.eqz(host), () => m.return(m.i32(Leave.FETCH_FAULT)), undefined, false);
   m.put('pcPage', m.and(linear, -4096));
@@ -55,7 +65,10 @@ export const lookup: Micro = micro('lookup', [], ['i32'], (m) => {
   const mapSlot = m.let(m.shl(m.and(m.xor(host, m.shrU(host, 11)), ENTRY_MAP_SLOTS - 1), 4));
   const rec = m.local('i32');
   m.if(
-    m.and(m.eq(m.load('i32', mapSlot, CPU_MAP.entryMap), host), m.eq(m.load('i32', mapSlot, CPU_MAP.entryMap + 4), key)),
+    m.and(
+      m.eq(m.load('i32', mapSlot, CPU_MAP.entryMap), host),
+      m.eq(m.load('i32', mapSlot, CPU_MAP.entryMap + 4), key),
+    ),
     () => m.set(rec, m.load('i32', mapSlot, CPU_MAP.entryMap + 8)),
     () => m.set(rec, m.hostCall(decode, host)),
     true,
@@ -71,11 +84,19 @@ export const lookup: Micro = micro('lookup', [], ['i32'], (m) => {
 export const find: Micro = micro('find', [], ['i32'], (m) => {
   const target = m.let(m.get('rip'));
   const slot = jumpSlot(m, target);
-  const hit = m.and(m.eq(m.load('i64', slot, CPU_MAP.jumpCache), target), m.eq(m.load('i32', slot, CPU_MAP.jumpCache + 8), m.get('jcKey')));
-  m.if(hit, () => {
-    m.put('pcPage', m.and(codeLinear(m, target), -4096));
-    m.return(m.load('i32', slot, CPU_MAP.jumpCache + 12));
-  }, undefined, true);
+  const hit = m.and(
+    m.eq(m.load('i64', slot, CPU_MAP.jumpCache), target),
+    m.eq(m.load('i32', slot, CPU_MAP.jumpCache + 8), m.get('jcKey')),
+  );
+  m.if(
+    hit,
+    () => {
+      m.put('pcPage', m.and(codeLinear(m, target), -4096));
+      m.return(m.load('i32', slot, CPU_MAP.jumpCache + 12));
+    },
+    undefined,
+    true,
+  );
   m.return(m.invoke(lookup));
 });
 
@@ -95,7 +116,9 @@ export const branchSlow: Micro = micro('branch_slow', ['i32', 'i32'], ['i32'], (
   const epoch = m.let(m.get('cacheEpoch'));
   const found = m.let(m.invoke(find));
   const inPage = m.and(m.eqz(m.shrU(m.load('i32', rec, REC.imm), 12)), m.eq(codeLinear(m, target), linear));
-  m.if(m.and(m.and(m.geU(found, 16), inPage), m.eq(epoch, m.get('cacheEpoch'))), () => m.store('i32', rec, found, REC.link));
+  m.if(m.and(m.and(m.geU(found, 16), inPage), m.eq(epoch, m.get('cacheEpoch'))), () =>
+    m.store('i32', rec, found, REC.link),
+  );
   m.return(found);
 });
 

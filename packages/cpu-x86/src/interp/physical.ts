@@ -39,7 +39,12 @@ export const physLoad32: Micro = micro('phys_load32', ['i64'], ['i32'], (m) => {
   const phys = m.param('i64', 0);
   m.if(m.ltU(phys, m.i64(MEMORY_LAYOUT.pageMapSpan)), () => {
     const entry = m.let(mapEntry(m, phys));
-    m.if(m.and(entry, PAGE_MAP_READ), () => m.return(m.load('i32', hostAddress(m, entry, m.wrap(phys)))), undefined, true);
+    m.if(
+      m.and(entry, PAGE_MAP_READ),
+      () => m.return(m.load('i32', hostAddress(m, entry, m.wrap(phys)))),
+      undefined,
+      true,
+    );
   });
   m.return(m.hostCall(mmioRead, m.wrap(phys), m.wrap(m.shrU(phys, 32)), m.i32(4)));
 });

@@ -7,6 +7,7 @@ import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Leave, Vec } from '../semantics/vectors.ts';
 import { updateMode } from '../system/mode.ts';
 import { between } from './events.ts';
+import { EXPORTED_MICRO } from './exported.ts';
 import { evalFlags, fusedCondition } from './flags.ts';
 import * as host from './host.ts';
 import { InterpMachine, type Linker } from './interp-machine.ts';
@@ -14,7 +15,6 @@ import { branchSlow as branchSlowMicro, crossSlow, find as findMicro, linkSlow, 
 import { noteWrite } from './physical.ts';
 import { Handler, REC } from './records.ts';
 import { flushTlb, flushWriteTags } from './tlb.ts';
-import { EXPORTED_MICRO } from './exported.ts';
 
 const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
@@ -44,7 +44,9 @@ class Printer implements Linker {
   micro(fn: Micro): FuncRef {
     let f = this.#micros.get(fn);
     if (f === undefined) {
-      f = this.#module.define((i) => new InterpMachine(this.#module, i, fn.name, fn, 'micro', this, NO_VARIANT, fn.faults));
+      f = this.#module.define(
+        (i) => new InterpMachine(this.#module, i, fn.name, fn, 'micro', this, NO_VARIANT, fn.faults),
+      );
       this.#micros.set(fn, f);
       this.#queue.push([fn, f]);
     }
@@ -55,13 +57,17 @@ class Printer implements Linker {
     const m = this.#module;
     const pages = Math.ceil(MEMORY_LAYOUT.ram / 65536);
     m.importMemory('env', 'memory', { min: pages, max: 65536, shared: true });
-    for (const fn of Object.values(host)) this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
+    for (const fn of Object.values(host))
+      this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
     m.table(this.#tables.count);
-    const run = m.define((i) => new InterpMachine(m, i, 'run', { params: [], results: ['i32'] }, 'main', this, NO_VARIANT));
+    const run = m.define(
+      (i) => new InterpMachine(m, i, 'run', { params: [], results: ['i32'] }, 'main', this, NO_VARIANT),
+    );
     m.export('run', run);
     this.#dispatcher(run);
     this.#coldHandlers();
-    for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO]) m.export(fn.name, this.micro(fn));
+    for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO])
+      m.export(fn.name, this.micro(fn));
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const [fn, code] = next;
       code.scope(() => fn.body(code));
@@ -93,7 +99,10 @@ class Printer implements Linker {
     m.elements(0, slots);
     const first = this.#tables.hotEnd;
     const cold = this.#tables.handlers.filter((h) => h.id >= first);
-    m.elements(first, cold.map((h) => this.#handlerFunction(h)));
+    m.elements(
+      first,
+      cold.map((h) => this.#handlerFunction(h)),
+    );
   }
 
   #handlerFunction(spec: HandlerSpec): FuncRef {
@@ -126,10 +135,15 @@ class Printer implements Linker {
       /** After a call that returned a record or a Leave code in `branch`. */
       const goOn = (): void => {
         c.set(count, c.get('icLeft'));
-        c.if(c.geU(branch, 16), () => {
-          c.set(c.pc, branch);
-          c.br(again);
-        }, undefined, true);
+        c.if(
+          c.geU(branch, 16),
+          () => {
+            c.set(c.pc, branch);
+            c.br(again);
+          },
+          undefined,
+          true,
+        );
         c.set(code, branch);
         c.br(leave);
       };
@@ -191,11 +205,16 @@ class Printer implements Linker {
       if (c.producer === undefined) throw new Error(`${spec.key} records no flags`);
       // without budget for the branch stop between the two
       c.set(count(c), c.sub(count(c), 1));
-      c.if(c.ltS(count(c), 0), () => {
-        c.set(count(c), 0);
-        c.set(c.pc, c.add(c.pc, REC.size));
-        c.br(again);
-      }, undefined, false);
+      c.if(
+        c.ltS(count(c), 0),
+        () => {
+          c.set(count(c), 0);
+          c.set(c.pc, c.add(c.pc, REC.size));
+          c.br(again);
+        },
+        undefined,
+        false,
+      );
       c.takeBranch(REC.size, fusedCondition(c, c.producer, spec.fused));
     });
     c.variant = NO_VARIANT;
@@ -205,4 +224,3 @@ class Printer implements Linker {
 function count(c: InterpMachine): InterpMachine['pc'] {
   return c.dispatcher!.count;
 }
-

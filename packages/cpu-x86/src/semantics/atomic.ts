@@ -28,10 +28,15 @@ def('cmpxchg', (m, dst, src) => {
   const a = m.gpr(Reg.AX, bits);
   const equal = m.let(m.eq(a, d.value));
   m.setFlags('sub', bits, a, d.value, m.let(m.sub(a, d.value)));
-  m.if(equal, () => d.store(s), () => {
-    d.store(d.value);
-    m.setGpr(Reg.AX, bits, d.value);
-  });
+  m.if(
+    equal,
+    () => d.store(s),
+    () => {
+      // memory is written back; a register keeps even its upper half
+      if (dst.kind === 'mem') d.store(d.value);
+      m.setGpr(Reg.AX, bits, d.value);
+    },
+  );
 });
 enc('0f b0-b1 /r', 'cmpxchg', 'Eb,Gb Ev,Gv', { lock: true });
 
@@ -45,15 +50,24 @@ def('cmpxchg8b', (m, mem) => {
   const low = m.loadLinear(at, bits);
   const second = m.let(m.add(at, bytes));
   const high = m.loadLinear(second, bits);
-  const same = m.let(m.and(m.eq(low as Val<'i64'>, m.gpr(Reg.AX, bits) as Val<'i64'>), m.eq(high as Val<'i64'>, m.gpr(Reg.DX, bits) as Val<'i64'>)));
+  const same = m.let(
+    m.and(
+      m.eq(low as Val<'i64'>, m.gpr(Reg.AX, bits) as Val<'i64'>),
+      m.eq(high as Val<'i64'>, m.gpr(Reg.DX, bits) as Val<'i64'>),
+    ),
+  );
   const flags = m.and(m.arithFlags(), Flag.ARITH & ~Flag.ZF);
   m.setArithFlags(m.or(flags, m.shl(same, 6)));
-  m.if(same, () => {
-    m.storeLinear(at, bits, m.gpr(Reg.BX, bits));
-    m.storeLinear(second, bits, m.gpr(Reg.CX, bits));
-  }, () => {
-    m.setGpr(Reg.AX, bits, low);
-    m.setGpr(Reg.DX, bits, high);
-  });
+  m.if(
+    same,
+    () => {
+      m.storeLinear(at, bits, m.gpr(Reg.BX, bits));
+      m.storeLinear(second, bits, m.gpr(Reg.CX, bits));
+    },
+    () => {
+      m.setGpr(Reg.AX, bits, low);
+      m.setGpr(Reg.DX, bits, high);
+    },
+  );
 });
 enc('0f c7 /1 mem', 'cmpxchg8b', 'Mx', { lock: true, osz: true });

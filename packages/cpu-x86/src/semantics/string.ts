@@ -1,8 +1,8 @@
 import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
-import { copyRun, fillRun } from './string-run.ts';
 import { def } from './def.ts';
 import type { Int, Machine } from './machine.ts';
+import { copyRun, fillRun } from './string-run.ts';
 import { Flag, Reg, Seg } from './vectors.ts';
 
 type ElementBits = 8 | 16 | 32 | 64;
