@@ -19,6 +19,7 @@ export { channelPair } from './transport/pipe.ts';
 export * from './transport/uri.ts';
 export * from './vmstate/decode.ts';
 export * from './vmstate/describe.ts';
+export * from './vmstate/dump.ts';
 export { loadVmState } from './vmstate/load.ts';
 export { saveVmState } from './vmstate/save.ts';
 export * from './wire.ts';
