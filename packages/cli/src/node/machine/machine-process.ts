@@ -62,12 +62,12 @@ export class MachineProcess {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.ended = promise;
     this.#resolveEnded = resolve;
+    const names = Object.keys(defaultParameters()) as ParameterName[];
+    const globals = migrationGlobals(plan.globals, names);
     const tsc = hostTscFrequency();
     const log = logSink(plan);
     this.machine = buildMachine(plan, chardevs, registry, log, tsc);
     this.machine.onEnd = (end) => this.#machineEnded(end);
-    const names = Object.keys(defaultParameters()) as ParameterName[];
-    const globals = migrationGlobals(plan.globals, names);
     this.controller = new MigrationController(
       new MachineMigrationHost(this.machine, {
         event: (event) => this.target.emit(event),
