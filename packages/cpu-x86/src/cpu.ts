@@ -7,6 +7,7 @@ import './semantics/all.ts';
 import { Exit } from './interp/events.ts';
 import { printInterpreter } from './interp/print.ts';
 import { StateView } from './state/view.ts';
+import { ACCESS } from './system/walk.ts';
 
 /** What the CPU asks of the machine around it. Addresses are exact numbers below 2^52. */
 export interface CpuHost {
@@ -29,6 +30,7 @@ interface Exports {
   flush_write_tags(): void;
   eval_flags(): number;
   translate(linear: bigint, options: number): number;
+  walk(linear: bigint, access: number): number;
 }
 
 let tables: HandlerTables | undefined;
@@ -179,6 +181,14 @@ export class X86Cpu {
   stateChanged(): void {
     this.#code.update_mode();
     this.#code.flush_tlb();
+  }
+
+  /** Guest-physical address behind a linear one, without side effects; undefined when unmapped. */
+  translateDebug(linear: bigint): number | undefined {
+    const { state } = this;
+    if ((state.getBig('cr0') & 0x8000_0000n) === 0n) return Number(BigInt.asUintN(32, linear));
+    if (this.#code.walk(BigInt.asIntN(64, linear), ACCESS.PROBE) !== 0) return undefined;
+    return Number(state.getBig('walkPhys')) + Number(linear & 0xfffn);
   }
 
   /** RFLAGS, complete. */

@@ -2,3 +2,4 @@ export { type CpuHost, handlerTables, interpreterBytes, provideInterpreter, X86C
 export { Exit } from './interp/events.ts';
 export { CELLS, type CellName, STATE } from './state/layout.ts';
 export { StateView } from './state/view.ts';
+export { X86InterruptController, type X86InterruptPort, x86Cpu } from './x86-cpu.ts';

@@ -1,0 +1,203 @@
+import {
+  ConfigError,
+  type CpuEnvironment,
+  type CpuExit,
+  type CpuType,
+  defineCpu,
+  type PropertyValues,
+  type RegisterView,
+  type Service,
+  service,
+  type VCpu,
+} from '@sterna/core';
+import { X86Cpu } from './cpu.ts';
+import { storeCpuid } from './models/cpuid-table.ts';
+import {
+  coreCount,
+  eferBits,
+  featureWords,
+  QEMU64_PROPERTIES,
+  QEMU64_SIGNATURE,
+  qemu64Cpuid,
+} from './models/qemu64.ts';
+import { describeRegisters, registerViews } from './registers.ts';
+import { Seg } from './semantics/vectors.ts';
+import { resetState } from './system/reset.ts';
+import { CpuVmState, cpuSections } from './vmstate.ts';
+
+const NS_PER_KHZ = 1000;
+
+/** What an x86 CPU needs of the interrupt controller beside it; the machine provides it in the CPU's scope. */
+export interface X86InterruptController {
+  /** True while a CPU that was not the first to start waits for its start-up interrupt. */
+  readonly waitForSipi: boolean;
+  /** Vector of the pending interrupt, which is now in service, or -1 when there is none any more. */
+  acknowledgeInterrupt(): number;
+  /** Task priority as CR8 shows it, 0-15. */
+  getTpr(): number;
+  setTpr(value: number): void;
+  /** APIC base MSR. `setBase` answers false for a value that must fault. */
+  getBase(): number;
+  setBase(value: number): boolean;
+  /** The CPU took an INIT. */
+  initReset(): void;
+  /** Start-up vector if the CPU waits for one, else -1; ends the wait. */
+  takeSipi(): number;
+}
+/** The interrupt controller of an x86 CPU. */
+export const X86InterruptController: Service<X86InterruptController> = service('x86/LocalApicPort');
+
+/** Interrupt inputs of an x86 CPU. */
+export interface X86InterruptPort {
+  /** Level of INTR. */
+  setInterruptLine(level: boolean): void;
+  nmi(): void;
+  /** System management interrupts are not implemented: there is no firmware that uses them here. */
+  smi(): void;
+  init(): void;
+  sipi(vector: number): void;
+}
+
+/** An x86 CPU in a machine. */
+class X86VCpu implements VCpu {
+  readonly index: number;
+  readonly port: X86InterruptPort;
+  readonly sections: VCpu['sections'];
+  readonly #core: X86Cpu;
+  readonly #apic: X86InterruptController;
+  readonly #vmstate: CpuVmState;
+
+  constructor(properties: Readonly<Record<string, unknown>>, { index, count, memory, bus, scope }: CpuEnvironment) {
+    if (count > 1) {
+      throw new ConfigError('STERNA_ERR_UNSUPPORTED', `${count} vCPUs are not implemented yet; use -smp 1`, {
+        path: '-smp',
+      });
+    }
+    this.index = index;
+    const apic = scope.get(X86InterruptController);
+    this.#apic = apic;
+    const core = new X86Cpu(memory.memory, {
+      mmioRead: (address, size) => bus.mmioRead(address, size),
+      mmioWrite: (address, size, value) => bus.mmioWrite(address, size, value),
+      pioRead: (port, size) => bus.ioRead(port, size),
+      pioWrite: (port, size, value) => bus.ioWrite(port, size, value),
+      acknowledge: () => apic.acknowledgeInterrupt(),
+      cr8Read: () => apic.getTpr(),
+      cr8Write: (value) => apic.setTpr(value),
+      apicBaseRead: () => apic.getBase(),
+      apicBaseWrite: (low, high) => void apic.setBase(high * 2 ** 32 + low),
+    });
+    this.#core = core;
+    const words = featureWords(properties);
+    storeCpuid(core.state, qemu64Cpuid(words, { apicId: index, count }));
+    core.state.setBig('eferValid', BigInt(eferBits(words)));
+    core.state.setBig('coreCount', coreCount(count));
+    const tscHz = properties['tsc-frequency'];
+    this.#vmstate = new CpuVmState(
+      {
+        state: core.state,
+        index,
+        stateChanged: () => core.stateChanged(),
+        get rflags() {
+          return core.rflags;
+        },
+        set rflags(value) {
+          core.rflags = value;
+        },
+      },
+      typeof tscHz === 'number' ? BigInt(Math.round(tscHz / NS_PER_KHZ)) : 0n,
+    );
+    this.sections = cpuSections(this.#vmstate);
+    this.port = {
+      setInterruptLine: (level) => core.setInterruptLine(level),
+      nmi: () => core.nmi(),
+      smi: () => {},
+      init: () => this.#init(),
+      sipi: (vector) => this.#sipi(vector),
+    };
+  }
+
+  run(budget: number): CpuExit {
+    return this.#core.run(budget) as CpuExit;
+  }
+
+  get executed(): number {
+    return this.#core.executed;
+  }
+
+  get halted(): boolean {
+    return this.#core.halted;
+  }
+
+  hasWork(): boolean {
+    return this.#core.hasWork();
+  }
+
+  limitBudget(n: number): void {
+    this.#core.limitBudget(n);
+  }
+
+  requestExit(): void {
+    this.#core.requestExit();
+  }
+
+  reset(): void {
+    const core = this.#core;
+    resetState(core.state, QEMU64_SIGNATURE);
+    core.rflags = 2;
+    core.stateChanged();
+    this.#vmstate.reset();
+  }
+
+  /** INIT: as a reset, but memory types, machine checks and the timestamp counter are kept (SDM vol. 3A §10.1.1). */
+  #init(): void {
+    this.reset();
+    this.#apic.initReset();
+    if (this.#apic.waitForSipi) this.#core.state.set('halted', 1);
+  }
+
+  #sipi(_vector: number): void {
+    const start = this.#apic.takeSipi();
+    if (start < 0) return;
+    const { state } = this.#core;
+    state.set('segSel', start << 8, Seg.CS);
+    state.setBig('segBase', BigInt(start << 12), Seg.CS);
+    state.setBig('rip', 0n);
+    state.set('halted', 0);
+    this.#core.stateChanged();
+  }
+
+  flushTlb(): void {
+    this.#core.flushTlb();
+  }
+
+  flushWriteTags(): void {
+    this.#core.flushWriteTags();
+  }
+
+  invalidateCode(hostAddress: number, length: number): void {
+    this.#core.invalidateCode(hostAddress, length);
+  }
+
+  registers(): readonly RegisterView[] {
+    return registerViews(this.#core);
+  }
+
+  describe(): string {
+    return describeRegisters(this.#core);
+  }
+
+  translateDebug(address: bigint): number | undefined {
+    return this.#core.translateDebug(address);
+  }
+}
+
+/** QEMU's `qemu64` without SVM. */
+export const x86Cpu: CpuType = defineCpu({
+  name: 'qemu64',
+  description: 'QEMU Virtual CPU version 2.5+, x86-64 with SSE3 and CMPXCHG16B, without SVM',
+  properties: QEMU64_PROPERTIES,
+  hasTimestampCounter: true,
+  create: (properties: PropertyValues<typeof QEMU64_PROPERTIES>, environment: CpuEnvironment): VCpu =>
+    new X86VCpu(properties, environment),
+});
