@@ -104,9 +104,11 @@ function replaceTree(tree: string, root: string, old: string, refresh: boolean):
 async function download(name: string, directory: string, options: FetchOptions): Promise<string> {
   // On another architecture the system's lists do not hold amd64 packages.
   let failure = process.arch === 'x64' ? await apt(['download', name], directory) : 'not an amd64 system';
+  if (failure !== undefined && hasPrivateLists()) failure = await apt([...privateLists(), 'download', name], directory);
   if (failure !== undefined) {
     options.log?.('updating package lists');
-    const updateFailure = await apt([...privateLists(), 'update'], directory);
+    // Without this mode a source that cannot be reached is only a warning, and the reason would be lost.
+    const updateFailure = await apt([...privateLists(), '-o', 'APT::Update::Error-Mode=any', 'update'], directory);
     failure = await apt([...privateLists(), 'download', name], directory);
     if (failure !== undefined && updateFailure !== undefined) failure = updateFailure;
   }
@@ -124,6 +126,11 @@ async function apt(args: readonly string[], cwd: string): Promise<string | undef
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+function hasPrivateLists(): boolean {
+  const lists = join(cacheDirectory(), 'apt', 'lists');
+  return existsSync(lists) && readdirSync(lists).some((file) => /_Packages(\.|$)/.test(file));
 }
 
 function privateLists(): string[] {
