@@ -47,7 +47,7 @@ export class FakeHost implements MigrationHost {
   readonly machineName: string;
   readonly memory: WasmMemory;
   readonly pageFlags: number = FLAGS;
-  readonly buffers: BufferArea = { offset: 0x10_0000, size: bufferAreaSize(64 * 2 ** 20) };
+  readonly buffers: BufferArea = { offset: 0x10_0000, size: bufferAreaSize(2 ** 30 + 64 * 2 ** 20) };
   readonly blocks: FakeBlock[] = [];
   readonly counter: Counter = new Counter();
   readonly events: (MigrationEvent | { event: 'STOP' | 'RESUME' })[] = [];
