@@ -85,6 +85,8 @@ export class OracleBench {
     ldt(1, REGION.code, 0xfb);
     ldt(2, REGION.data, 0xf3);
     view.setBigUint64(rig.at(PHYS.tss + 4), KERNEL + BigInt(PHYS.stackTop), true);
+    // no I/O permission map
+    view.setUint16(rig.at(PHYS.tss + 0x66), 0xffff, true);
     for (let v = 0; v < 32; v++) {
       const at = KERNEL + BigInt(PHYS.handlers + v);
       const gate = rig.at(PHYS.idt + v * 16);

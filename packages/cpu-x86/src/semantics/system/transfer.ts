@@ -68,7 +68,7 @@ def('into', (m) => {
 def('int1', (m) => soft(m, m.i32(Vec.DB), 0));
 enc('cd', 'int', 'Ib', { end: true });
 enc('cc', 'int3', '', { end: true });
-enc('ce', 'into', '', { mode: 'no64', end: true });
+enc('ce', 'into', '', { mode: 'no64' });
 enc('f1', 'int1', '', { end: true });
 
 def('syscall', (m) => {
