@@ -144,8 +144,6 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     this.timerExpiry = -1;
     this.#timer.cancel();
     this.waitForSipi = !this.isBsp;
-    // Firmware that knows no APIC expects the 8259 to reach the bootstrap processor ("virtual wire").
-    if (this.isBsp) this.lvt[LVT_LINT0] = DM_EXTINT << 8;
     this.updateLine();
   }
 

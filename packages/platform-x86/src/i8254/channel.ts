@@ -63,8 +63,6 @@ export class PitChannel {
   output(now: number): boolean {
     const ticks = this.#ticks(now);
     switch (this.mode) {
-      case 1:
-        return ticks < this.count;
       case 2:
         return ticks !== 0 && ticks % this.count === 0;
       case 3:

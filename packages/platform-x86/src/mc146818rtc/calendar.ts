@@ -21,7 +21,7 @@ const SECONDS_PER_DAY = 86400;
 
 /** Writes a number in the form register B asks for. */
 function encode(cmos: Uint8Array, value: number): number {
-  return (cmos[REG_B]! & B_DM) !== 0 ? value : (Math.floor(value / 10) << 4) | (value % 10);
+  return (cmos[REG_B]! & B_DM) !== 0 ? value : (Math.trunc(value / 10) << 4) | (value % 10);
 }
 
 /** Reads a number, or -1 for an alarm that matches everything. */
@@ -43,19 +43,24 @@ export function storeTime(cmos: Uint8Array, seconds: number, baseYear: number): 
   cmos[MONTH] = encode(cmos, date.getUTCMonth() + 1);
   const year = date.getUTCFullYear() - baseYear;
   cmos[YEAR] = encode(cmos, year % 100);
-  cmos[CENTURY] = encode(cmos, Math.floor(year / 100));
+  cmos[CENTURY] = encode(cmos, Math.trunc(year / 100));
 }
 
-/** The time registers as seconds since 1970. Impossible dates roll over. */
+/** The time registers as seconds since 1970. Impossible dates give the numbers QEMU's arithmetic gives. */
 export function loadTime(cmos: Uint8Array, baseYear: number): number {
   let hour = decode(cmos, cmos[HOURS]! & 0x7f);
   if ((cmos[REG_B]! & B_24H) === 0) hour = (hour % 12) + ((cmos[HOURS]! & PM) !== 0 ? 12 : 0);
   const year = decode(cmos, cmos[YEAR]!) + baseYear + decode(cmos, cmos[CENTURY]!) * 100;
-  const date = new Date(0);
-  // Not Date.UTC, which takes years below 100 for 19xx.
-  date.setUTCFullYear(year, decode(cmos, cmos[MONTH]!) - 1, decode(cmos, cmos[DAY_OF_MONTH]!));
-  date.setUTCHours(hour, decode(cmos, cmos[MINUTES]!), decode(cmos, cmos[SECONDS]!));
-  return Math.floor(date.getTime() / 1000);
+  const days = daysSinceEpoch(year, decode(cmos, cmos[MONTH]!), decode(cmos, cmos[DAY_OF_MONTH]!));
+  return days * SECONDS_PER_DAY + hour * 3600 + decode(cmos, cmos[MINUTES]!) * 60 + decode(cmos, cmos[SECONDS]!);
+}
+
+/** Days from 1970-01-01, by the calendar that begins its year with March. */
+function daysSinceEpoch(year: number, month: number, day: number): number {
+  const m = month < 3 ? month + 12 : month;
+  const y = month < 3 ? year - 1 : year;
+  const leaps = Math.trunc(y / 4) - Math.trunc(y / 100) + Math.trunc(y / 400);
+  return day + Math.trunc((153 * m - 457) / 5) + 365 * y + leaps - 719469;
 }
 
 /** 12-hour clocks take the afternoon bit of the hour register, also for the alarm: QEMU hw/rtc/mc146818rtc.c, v10.0. */

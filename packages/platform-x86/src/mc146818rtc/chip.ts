@@ -34,8 +34,6 @@ const CLOCK_RATE = 32768n;
 const UIP_NS = (8n * NS) / CLOCK_RATE;
 /** A deadline further away than this was not missed: somebody has set the host's clock. */
 const CLOCK_JUMP_NS = 60n * NS;
-/** Largest seconds since 1970 that a calendar date exists for. */
-const MAX_SECONDS = 8_640_000_000_000n;
 /** Shutdown status that a suspended guest leaves for its firmware. */
 const S3_RESUME = 0xfe;
 
@@ -50,7 +48,7 @@ const S3_RESUME = 0xfe;
 export class Mc146818Rtc {
   readonly cmosData = new Uint8Array(128);
   cmosIndex = 0;
-  /** Guest time in seconds since 1970 at `lastUpdate`. */
+  /** Guest time in seconds since 1970 at `lastUpdate`, modulo 2^64. */
   baseRtc = 0n;
   /** RTC clock, ns. */
   lastUpdate = 0n;
@@ -114,21 +112,21 @@ export class Mc146818Rtc {
     return (this.cmosData[REG_B]! & B_SET) === 0 && (this.cmosData[REG_A]! & 0x70) <= 0x20;
   }
 
+  /** Guest time in ns since 1970, which may be before 1970. */
   #guestNs(): bigint {
-    return this.baseRtc * NS + this.#clock.now() - this.lastUpdate + this.offset;
+    return BigInt.asIntN(64, this.baseRtc) * NS + this.#clock.now() - this.lastUpdate + this.offset;
   }
 
   /** Brings the time registers up to date, unless the guest is setting them. */
   refresh(): void {
     if ((this.cmosData[REG_B]! & B_SET) !== 0) return;
-    const seconds = this.#guestNs() / NS;
-    if (seconds < 0n || seconds > MAX_SECONDS) return;
-    storeTime(this.cmosData, Number(seconds), this.#baseYear);
+    const guestNs = this.#guestNs();
+    storeTime(this.cmosData, Number((guestNs - fraction(guestNs)) / NS), this.#baseYear);
   }
 
   /** Takes the time registers as the time of now. */
   #setTime(): void {
-    this.baseRtc = BigInt(loadTime(this.cmosData, this.#baseYear));
+    this.baseRtc = BigInt.asUintN(64, BigInt(loadTime(this.cmosData, this.#baseYear)));
     this.lastUpdate = this.#clock.now();
   }
 
@@ -140,7 +138,7 @@ export class Mc146818Rtc {
       this.updateTimer.cancel();
       return;
     }
-    let deadline = this.#clock.now() + NS - (this.#guestNs() % NS);
+    let deadline = this.#clock.now() + NS - fraction(this.#guestNs());
     this.refresh();
     this.nextAlarmTime = deadline + BigInt(secondsToAlarm(cmos) - 1) * NS;
     // With UF set already only the alarm can change anything; a latched UIP needs the next second to go away.
@@ -174,7 +172,7 @@ export class Mc146818Rtc {
       this.cmosData[REG_A]! |= A_UIP;
       return true;
     }
-    return this.#guestNs() % NS >= NS - UIP_NS;
+    return fraction(this.#guestNs()) >= NS - UIP_NS;
   }
 
   // --- periodic interrupt ---
@@ -289,7 +287,7 @@ export class Mc146818Rtc {
       cmos[REG_A]! &= ~A_UIP;
       value &= ~B_UIE;
     } else if ((cmos[REG_B]! & B_SET) !== 0 && (cmos[REG_A]! & 0x70) <= 0x20) {
-      this.offset = this.#guestNs() % NS;
+      this.offset = fraction(this.#guestNs());
       this.#setTime();
     }
     // A flag that is set when its interrupt becomes enabled interrupts at once.
@@ -310,6 +308,12 @@ export class Mc146818Rtc {
     if (this.period === 0 || far) this.#updatePeriodic(now, 0);
     this.updateIrq();
   }
+}
+
+/** Nanoseconds since the last full second. */
+function fraction(ns: bigint): bigint {
+  const rest = ns % NS;
+  return rest < 0n ? rest + NS : rest;
 }
 
 /** Registers 0, 2, 4, 6-9 and the century. */

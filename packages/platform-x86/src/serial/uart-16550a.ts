@@ -147,7 +147,9 @@ export class Uart16550A implements CharFrontend {
     const parity = (this.lcr & LCR_PARITY) !== 0 ? 1 : 0;
     const stop = (this.lcr & LCR_STOP) !== 0 ? 2 : 1;
     const bits = 1 + parity + (this.lcr & 3) + 5 + stop;
-    this.charTimeNs = Math.floor((1e9 / (this.#baudBase / this.divider)) * bits);
+    // In single precision, as QEMU: the result is part of the deadline that travels.
+    const nsPerBit = Math.fround(1e9 / Math.fround(this.#baudBase / this.divider));
+    this.charTimeNs = Math.trunc(Math.fround(nsPerBit * bits));
   }
 
   /** Sets FIFO enable, DMA mode and trigger level without flushing anything. */

@@ -20,16 +20,17 @@ beforeEach(() => {
 });
 
 describe('reset', () => {
-  it('leaves the bootstrap processor open to the 8259 and the others waiting', () => {
+  it('masks every local source and leaves application processors waiting', () => {
     const fresh = new ApicRig(2);
     expect(fresh.apics[0]!.getBase()).toBe(0xfee00900);
     expect(fresh.apics[1]!.getBase()).toBe(0xfee00800);
-    expect(fresh.read(LVT_LINT0)).toBe(0x700);
+    expect(fresh.read(LVT_LINT0)).toBe(0x10000);
     expect(fresh.apics[0]!.waitForSipi).toBe(false);
     expect(fresh.apics[1]!.waitForSipi).toBe(true);
     fresh.setPic(true);
-    expect(fresh.cpus[0]!.line).toBe(true);
-    expect(fresh.cpus[1]!.line).toBe(false);
+    expect(fresh.cpus[0]!.line).toBe(false);
+    fresh.write(LVT_LINT0, 0x700);
+    expect([fresh.cpus[0]!.line, fresh.cpus[1]!.line]).toEqual([true, false]);
     expect(fresh.apics[0]!.acknowledgeInterrupt()).toBe(0x20);
   });
 
@@ -71,6 +72,7 @@ describe('priorities', () => {
   });
 
   it('serves the 8259 before its own vectors', () => {
+    rig.write(LVT_LINT0, 0x700);
     rig.apics[0]!.setIrq(0x60, false);
     rig.setPic(true);
     rig.pic.readIrq = () => {
