@@ -2,9 +2,9 @@ import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import type { Int, Machine } from './machine.ts';
-import { divide128, multiplyHigh } from './wide.ts';
-import { Reg, Vec } from './vectors.ts';
 import type { Operand } from './operand.ts';
+import { Reg, Vec } from './vectors.ts';
+import { divide128, multiplyHigh } from './wide.ts';
 
 type Compute = (m: Machine, a: Int, b: Int) => Int;
 
@@ -25,13 +25,17 @@ function aluRows(n: number, name: string): void {
 
 /** An operation that writes its destination and records its flags. */
 function alu(n: number, name: string, kind: 'add' | 'sub' | 'logic', f: Compute): void {
-  def(name, (m, dst, src) => {
-    const s = m.read(src);
-    const d = m.rmw(dst);
-    const r = m.let(f(m, d.value, s));
-    d.store(r);
-    m.setFlags(kind, dst.bits, d.value, s, r);
-  }, { hot: true });
+  def(
+    name,
+    (m, dst, src) => {
+      const s = m.read(src);
+      const d = m.rmw(dst);
+      const r = m.let(f(m, d.value, s));
+      d.store(r);
+      m.setFlags(kind, dst.bits, d.value, s, r);
+    },
+    { hot: true },
+  );
   aluRows(n, name);
 }
 
@@ -57,17 +61,25 @@ alu(4, 'and', 'logic', (m, a, b) => m.and(a, b));
 alu(5, 'sub', 'sub', (m, a, b) => m.sub(a, b));
 alu(6, 'xor', 'logic', (m, a, b) => m.xor(a, b));
 
-def('cmp', (m, dst, src) => {
-  const s = m.read(src);
-  const d = m.read(dst);
-  m.setFlags('sub', dst.bits, d, s, m.let(m.sub(d, s)));
-}, { hot: true });
+def(
+  'cmp',
+  (m, dst, src) => {
+    const s = m.read(src);
+    const d = m.read(dst);
+    m.setFlags('sub', dst.bits, d, s, m.let(m.sub(d, s)));
+  },
+  { hot: true },
+);
 aluRows(7, 'cmp');
 
-def('test', (m, dst, src) => {
-  const r = m.let(m.and(m.read(dst), m.read(src)));
-  m.setFlags('logic', dst.bits, r, r, r);
-}, { hot: true });
+def(
+  'test',
+  (m, dst, src) => {
+    const r = m.let(m.and(m.read(dst), m.read(src)));
+    m.setFlags('logic', dst.bits, r, r, r);
+  },
+  { hot: true },
+);
 enc('84-85 /r', 'test', 'Eb,Gb Ev,Gv');
 enc('a8', 'test', 'AL,Ib');
 enc('a9', 'test', 'rAX,Iz');
@@ -77,13 +89,17 @@ for (const g of [0, 1]) {
 }
 
 function step(name: 'inc' | 'dec'): void {
-  def(name, (m, dst) => {
-    const d = m.rmw(dst);
-    const one: Int = dst.bits === 64 ? m.i64(1) : m.i32(1);
-    const r = m.let(name === 'inc' ? m.add(d.value, one) : m.sub(d.value, one));
-    d.store(r);
-    m.setFlags(name, dst.bits, d.value, one, r);
-  }, { hot: true });
+  def(
+    name,
+    (m, dst) => {
+      const d = m.rmw(dst);
+      const one: Int = dst.bits === 64 ? m.i64(1) : m.i32(1);
+      const r = m.let(name === 'inc' ? m.add(d.value, one) : m.sub(d.value, one));
+      d.store(r);
+      m.setFlags(name, dst.bits, d.value, one, r);
+    },
+    { hot: true },
+  );
 }
 step('inc');
 step('dec');
@@ -94,17 +110,25 @@ enc('fe /1', 'dec', 'Eb', { lock: true });
 enc('ff /0', 'inc', 'Ev', { lock: true });
 enc('ff /1', 'dec', 'Ev', { lock: true });
 
-def('not', (m, dst) => {
-  const d = m.rmw(dst);
-  d.store(m.not(d.value));
-}, { hot: true });
-def('neg', (m, dst) => {
-  const d = m.rmw(dst);
-  const zero: Int = dst.bits === 64 ? m.i64(0) : m.i32(0);
-  const r = m.let(m.sub(zero, d.value));
-  d.store(r);
-  m.setFlags('sub', dst.bits, zero, d.value, r);
-}, { hot: true });
+def(
+  'not',
+  (m, dst) => {
+    const d = m.rmw(dst);
+    d.store(m.not(d.value));
+  },
+  { hot: true },
+);
+def(
+  'neg',
+  (m, dst) => {
+    const d = m.rmw(dst);
+    const zero: Int = dst.bits === 64 ? m.i64(0) : m.i32(0);
+    const r = m.let(m.sub(zero, d.value));
+    d.store(r);
+    m.setFlags('sub', dst.bits, zero, d.value, r);
+  },
+  { hot: true },
+);
 enc('f6 /2', 'not', 'Eb', { lock: true });
 enc('f7 /2', 'not', 'Ev', { lock: true });
 enc('f6 /3', 'neg', 'Eb', { lock: true });

@@ -8,7 +8,8 @@ type Change = (m: Machine, value: Int, mask: Int) => Int;
 
 /** Signed byte distance from a bit string's start to the operand-sized unit that holds bit `index`. */
 function unitOffset(m: Machine, index: Int, bits: number): Val<'i64'> {
-  const i = bits === 64 ? (index as Val<'i64'>) : m.extS(bits === 16 ? m.ext16(index as Val<'i32'>) : (index as Val<'i32'>));
+  const i =
+    bits === 64 ? (index as Val<'i64'>) : m.extS(bits === 16 ? m.ext16(index as Val<'i32'>) : (index as Val<'i32'>));
   const log = bits === 64 ? 6 : bits === 32 ? 5 : 4;
   return m.shl(m.shrS(i, log), log - 3);
 }

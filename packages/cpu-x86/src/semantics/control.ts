@@ -14,51 +14,75 @@ function returnAddress(m: Machine): Int {
   return m.variant.size === 64 ? m.nextRip() : m.let(m.wrap(m.nextRip()));
 }
 
-def('jcc', (m, rel) => {
-  const c = m.let(m.cond(m.variant.cc));
-  if (rel.bits !== 64 || m.variant.code64 !== true) m.if(c, () => m.checkTarget(m.relativeTarget(rel)));
-  m.jumpRelativeIf(rel, c);
-}, { hot: true });
+def(
+  'jcc',
+  (m, rel) => {
+    const c = m.let(m.cond(m.variant.cc));
+    if (rel.bits !== 64 || m.variant.code64 !== true) m.if(c, () => m.checkTarget(m.relativeTarget(rel)));
+    m.jumpRelativeIf(rel, c);
+  },
+  { hot: true },
+);
 enc('70-7f', 'jcc', 'Jb', { cc: true, f64: true, by64: true, osz: true });
 enc('0f 80-8f', 'jcc', 'Jz', { cc: true, f64: true, by64: true, osz: true });
 
-def('jmp', (m, rel) => {
-  if (m.variant.code64 !== true) m.checkTarget(m.relativeTarget(rel));
-  m.jumpRelative(rel);
-}, { hot: true });
+def(
+  'jmp',
+  (m, rel) => {
+    if (m.variant.code64 !== true) m.checkTarget(m.relativeTarget(rel));
+    m.jumpRelative(rel);
+  },
+  { hot: true },
+);
 enc('eb', 'jmp', 'Jb', { f64: true, by64: true, osz: true, end: true });
 enc('e9', 'jmp', 'Jz', { f64: true, by64: true, osz: true, end: true });
 
-def('jmp_indirect', (m, op) => {
-  const t = target(m, m.read(op));
-  m.checkTarget(t);
-  m.jump(t);
-}, { hot: true });
+def(
+  'jmp_indirect',
+  (m, op) => {
+    const t = target(m, m.read(op));
+    m.checkTarget(t);
+    m.jump(t);
+  },
+  { hot: true },
+);
 enc('ff /4', 'jmp_indirect', 'Ev', { f64: true, by64: true, end: true });
 
-def('call', (m, rel) => {
-  if (m.variant.code64 !== true) m.checkTarget(m.relativeTarget(rel));
-  m.push(m.variant.size, returnAddress(m));
-  m.jumpRelative(rel);
-}, { hot: true });
+def(
+  'call',
+  (m, rel) => {
+    if (m.variant.code64 !== true) m.checkTarget(m.relativeTarget(rel));
+    m.push(m.variant.size, returnAddress(m));
+    m.jumpRelative(rel);
+  },
+  { hot: true },
+);
 enc('e8', 'call', 'Jz', { f64: true, by64: true, osz: true, end: true });
 
-def('call_indirect', (m, op) => {
-  const t = target(m, m.read(op));
-  m.checkTarget(t);
-  m.push(m.variant.size, returnAddress(m));
-  m.jump(t);
-}, { hot: true });
+def(
+  'call_indirect',
+  (m, op) => {
+    const t = target(m, m.read(op));
+    m.checkTarget(t);
+    m.push(m.variant.size, returnAddress(m));
+    m.jump(t);
+  },
+  { hot: true },
+);
 enc('ff /2', 'call_indirect', 'Ev', { f64: true, by64: true, end: true });
 
-def('ret', (m, imm) => {
-  const { size } = m.variant;
-  const t = target(m, m.peek(size));
-  m.checkTarget(t);
-  const extra = imm === undefined ? m.i64(0) : m.extU(m.read(imm) as Val<'i32'>);
-  m.setSp(m.add(m.sp(), m.add(extra, size / 8)));
-  m.jump(t);
-}, { hot: true });
+def(
+  'ret',
+  (m, imm) => {
+    const { size } = m.variant;
+    const t = target(m, m.peek(size));
+    m.checkTarget(t);
+    const extra = imm === undefined ? m.i64(0) : m.extU(m.read(imm) as Val<'i32'>);
+    m.setSp(m.add(m.sp(), m.add(extra, size / 8)));
+    m.jump(t);
+  },
+  { hot: true },
+);
 enc('c3', 'ret', '', { f64: true, by64: true, osz: true, end: true });
 enc('c2', 'ret', 'Iw', { f64: true, by64: true, osz: true, end: true });
 

@@ -26,27 +26,43 @@ function rows(group: number, name: string, hex: string[] = ['c0', 'c1', 'd0', 'd
 }
 
 /** SHL, SHR and SAR: the result, and CF and OF of a count that is not zero. */
-type ShiftRule = (m: Machine, v: Int, n: Int, bits: number) => { readonly result: Int; readonly cf: Val<'i32'>; readonly of: (result: Int, cf: Val<'i32'>) => Val<'i32'> };
+type ShiftRule = (
+  m: Machine,
+  v: Int,
+  n: Int,
+  bits: number,
+) => { readonly result: Int; readonly cf: Val<'i32'>; readonly of: (result: Int, cf: Val<'i32'>) => Val<'i32'> };
 
 function shift(name: string, rule: ShiftRule): void {
-  def(name, (m, dst, src) => {
-    const { bits } = dst;
-    const n = countOf(m, src, bits);
-    const d = m.rmw(dst);
-    m.if(m.ne(n, 0), () => {
-      const { result, cf, of } = rule(m, d.value, n, bits);
-      const r = m.let(result);
-      const c = m.let(cf);
-      d.store(r);
-      m.setFlagsResult(bits, r, m.or(c, m.shl(of(r, c), 11)));
-    }, () => d.store(d.value));
-  }, { hot: true });
+  def(
+    name,
+    (m, dst, src) => {
+      const { bits } = dst;
+      const n = countOf(m, src, bits);
+      const d = m.rmw(dst);
+      m.if(
+        m.ne(n, 0),
+        () => {
+          const { result, cf, of } = rule(m, d.value, n, bits);
+          const r = m.let(result);
+          const c = m.let(cf);
+          d.store(r);
+          m.setFlagsResult(bits, r, m.or(c, m.shl(of(r, c), 11)));
+        },
+        () => d.store(d.value),
+      );
+    },
+    { hot: true },
+  );
 }
 
 shift('shl', (m, v, n, bits) => ({
   result: m.shl(v, n),
   // the bit shifted out last: kept above the operand for narrow ones
-  cf: bits === 8 || bits === 16 ? m.and(m.shrU(m.shl(v as Val<'i32'>, n as Val<'i32'>), bits), 1) : m.and(low32(m, m.shrU(v, m.sub(m.literal(v.type, bits), n))), 1),
+  cf:
+    bits === 8 || bits === 16
+      ? m.and(m.shrU(m.shl(v as Val<'i32'>, n as Val<'i32'>), bits), 1)
+      : m.and(low32(m, m.shrU(v, m.sub(m.literal(v.type, bits), n))), 1),
   of: (r, c) => m.xor(topBit(m, r, bits), c),
 }));
 shift('shr', (m, v, n, bits) => ({
@@ -74,21 +90,25 @@ function rotate(name: 'rol' | 'ror'): void {
     const { bits } = dst;
     const n = countOf(m, src, bits);
     const d = m.rmw(dst);
-    m.if(m.ne(n, 0), () => {
-      const narrow = bits === 8 || bits === 16;
-      const v = d.value as Val<'i32'>;
-      let r: Int;
-      if (narrow) {
-        const k = m.let(m.and(n as Val<'i32'>, bits - 1));
-        const back = m.and(m.sub(m.i32(bits), k), bits - 1);
-        const raw = name === 'rol' ? m.or(m.shl(v, k), m.shrU(v, back)) : m.or(m.shrU(v, k), m.shl(v, back));
-        r = m.let(m.and(raw, bits === 8 ? 0xff : 0xffff));
-      } else r = m.let(name === 'rol' ? m.rotl(d.value, n) : m.rotr(d.value, n));
-      d.store(r);
-      const top = m.let(topBit(m, r, bits));
-      const cf = name === 'rol' ? m.let(m.and(low32(m, r), 1)) : top;
-      rotateFlags(m, cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
-    }, () => d.store(d.value));
+    m.if(
+      m.ne(n, 0),
+      () => {
+        const narrow = bits === 8 || bits === 16;
+        const v = d.value as Val<'i32'>;
+        let r: Int;
+        if (narrow) {
+          const k = m.let(m.and(n as Val<'i32'>, bits - 1));
+          const back = m.and(m.sub(m.i32(bits), k), bits - 1);
+          const raw = name === 'rol' ? m.or(m.shl(v, k), m.shrU(v, back)) : m.or(m.shrU(v, k), m.shl(v, back));
+          r = m.let(m.and(raw, bits === 8 ? 0xff : 0xffff));
+        } else r = m.let(name === 'rol' ? m.rotl(d.value, n) : m.rotr(d.value, n));
+        d.store(r);
+        const top = m.let(topBit(m, r, bits));
+        const cf = name === 'rol' ? m.let(m.and(low32(m, r), 1)) : top;
+        rotateFlags(m, cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
+      },
+      () => d.store(d.value),
+    );
   });
 }
 rotate('rol');
@@ -103,32 +123,36 @@ function rotateCarry(name: 'rcl' | 'rcr'): void {
     const left = name === 'rcl';
     let n = countOf(m, src, bits);
     const d = m.rmw(dst);
-    m.if(m.ne(n, 0), () => {
-      const carry = m.let(m.extU(m.cf()));
-      const cf = m.local('i32');
-      const result = m.local(bits === 64 ? 'i64' : 'i32') as Int;
-      if (bits === 64) {
-        const v = d.value as Val<'i64'>;
-        const k = n as Val<'i64'>;
-        // the part that went through CF: two shifts, because a shift by 64 does nothing
-        const wrapped = left ? m.shrU(m.shrU(v, 1), m.sub(m.i64(64), k)) : m.shl(m.shl(v, 1), m.sub(m.i64(64), k));
-        const through = left ? m.shl(carry, m.sub(k, 1)) : m.shl(carry, m.sub(m.i64(64), k));
-        m.set(result as Val<'i64'>, m.or(m.or(left ? m.shl(v, k) : m.shrU(v, k), through), wrapped));
-        m.set(cf, m.and(m.wrap(left ? m.shrU(v, m.sub(m.i64(64), k)) : m.shrU(v, m.sub(k, 1))), 1));
-      } else {
-        const width = bits + 1;
-        if (bits !== 32) n = m.let(m.remU(n as Val<'i32'>, width));
-        const k = m.let(m.extU(n as Val<'i32'>));
-        const x = m.let(m.or(m.shl(carry, bits), m.extU(d.value as Val<'i32'>)));
-        const back = m.sub(m.i64(width), k);
-        const y = m.let(left ? m.or(m.shl(x, k), m.shrU(x, back)) : m.or(m.shrU(x, k), m.shl(x, back)));
-        m.set(cf, m.and(m.wrap(m.shrU(y, bits)), 1));
-        m.set(result as Val<'i32'>, bits === 32 ? m.wrap(y) : m.and(m.wrap(y), bits === 8 ? 0xff : 0xffff));
-      }
-      d.store(result);
-      const top = topBit(m, result, bits);
-      rotateFlags(m, cf, left ? m.xor(top, cf) : m.xor(top, topBit(m, result, bits, 1)));
-    }, () => d.store(d.value));
+    m.if(
+      m.ne(n, 0),
+      () => {
+        const carry = m.let(m.extU(m.cf()));
+        const cf = m.local('i32');
+        const result = m.local(bits === 64 ? 'i64' : 'i32') as Int;
+        if (bits === 64) {
+          const v = d.value as Val<'i64'>;
+          const k = n as Val<'i64'>;
+          // the part that went through CF: two shifts, because a shift by 64 does nothing
+          const wrapped = left ? m.shrU(m.shrU(v, 1), m.sub(m.i64(64), k)) : m.shl(m.shl(v, 1), m.sub(m.i64(64), k));
+          const through = left ? m.shl(carry, m.sub(k, 1)) : m.shl(carry, m.sub(m.i64(64), k));
+          m.set(result as Val<'i64'>, m.or(m.or(left ? m.shl(v, k) : m.shrU(v, k), through), wrapped));
+          m.set(cf, m.and(m.wrap(left ? m.shrU(v, m.sub(m.i64(64), k)) : m.shrU(v, m.sub(k, 1))), 1));
+        } else {
+          const width = bits + 1;
+          if (bits !== 32) n = m.let(m.remU(n as Val<'i32'>, width));
+          const k = m.let(m.extU(n as Val<'i32'>));
+          const x = m.let(m.or(m.shl(carry, bits), m.extU(d.value as Val<'i32'>)));
+          const back = m.sub(m.i64(width), k);
+          const y = m.let(left ? m.or(m.shl(x, k), m.shrU(x, back)) : m.or(m.shrU(x, k), m.shl(x, back)));
+          m.set(cf, m.and(m.wrap(m.shrU(y, bits)), 1));
+          m.set(result as Val<'i32'>, bits === 32 ? m.wrap(y) : m.and(m.wrap(y), bits === 8 ? 0xff : 0xffff));
+        }
+        d.store(result);
+        const top = topBit(m, result, bits);
+        rotateFlags(m, cf, left ? m.xor(top, cf) : m.xor(top, topBit(m, result, bits, 1)));
+      },
+      () => d.store(d.value),
+    );
   });
 }
 rotateCarry('rcl');
@@ -144,26 +168,30 @@ function doubleShift(name: 'shld' | 'shrd'): void {
     const n = countOf(m, count, bits);
     const s = m.read(src);
     const d = m.rmw(dst);
-    m.if(m.ne(n, 0), () => {
-      const v = d.value;
-      let r: Int;
-      let cf: Val<'i32'>;
-      if (bits === 16) {
-        // counts above 16 take bits of the destination again
-        const k = m.extU(n as Val<'i32'>);
-        const a = m.let(m.extU(v as Val<'i32'>));
-        const b = m.let(m.extU(s as Val<'i32'>));
-        const x = m.let(m.or(m.or(m.shl(a, 32), m.shl(b, 16)), a));
-        r = m.let(m.and(m.wrap(left ? m.shrU(m.shl(x, k), 32) : m.shrU(x, k)), 0xffff));
-        cf = m.let(m.and(m.wrap(left ? m.shrU(m.shl(x, k), 48) : m.shrU(m.shl(x, 1), k)), 1));
-      } else {
-        const back = m.let(m.sub(m.literal(v.type, bits), n));
-        r = m.let(left ? m.or(m.shl(v, n), m.shrU(s, back)) : m.or(m.shrU(v, n), m.shl(s, back)));
-        cf = m.let(m.and(low32(m, left ? m.shrU(v, back) : m.shrU(v, m.sub(n, 1))), 1));
-      }
-      d.store(r);
-      m.setFlagsResult(bits, r, m.or(cf, m.shl(m.xor(topBit(m, r, bits), topBit(m, v, bits)), 11)));
-    }, () => d.store(d.value));
+    m.if(
+      m.ne(n, 0),
+      () => {
+        const v = d.value;
+        let r: Int;
+        let cf: Val<'i32'>;
+        if (bits === 16) {
+          // counts above 16 take bits of the destination again
+          const k = m.extU(n as Val<'i32'>);
+          const a = m.let(m.extU(v as Val<'i32'>));
+          const b = m.let(m.extU(s as Val<'i32'>));
+          const x = m.let(m.or(m.or(m.shl(a, 32), m.shl(b, 16)), a));
+          r = m.let(m.and(m.wrap(left ? m.shrU(m.shl(x, k), 32) : m.shrU(x, k)), 0xffff));
+          cf = m.let(m.and(m.wrap(left ? m.shrU(m.shl(x, k), 48) : m.shrU(m.shl(x, 1), k)), 1));
+        } else {
+          const back = m.let(m.sub(m.literal(v.type, bits), n));
+          r = m.let(left ? m.or(m.shl(v, n), m.shrU(s, back)) : m.or(m.shrU(v, n), m.shl(s, back)));
+          cf = m.let(m.and(low32(m, left ? m.shrU(v, back) : m.shrU(v, m.sub(n, 1))), 1));
+        }
+        d.store(r);
+        m.setFlagsResult(bits, r, m.or(cf, m.shl(m.xor(topBit(m, r, bits), topBit(m, v, bits)), 11)));
+      },
+      () => d.store(d.value),
+    );
   });
 }
 doubleShift('shld');

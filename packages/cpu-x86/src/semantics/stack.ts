@@ -10,20 +10,24 @@ enc('68', 'push', 'Iz', { d64: true, by64: true });
 enc('6a', 'push', 'Is', { d64: true, by64: true, osz: true });
 enc('ff /6', 'push', 'Ev', { d64: true, by64: true });
 
-def('pop', (m, dst) => {
-  const { size } = m.variant;
-  const v = m.peek(size);
-  const sp = m.let(m.add(m.sp(), size / 8));
-  if (dst.kind !== 'mem') {
+def(
+  'pop',
+  (m, dst) => {
+    const { size } = m.variant;
+    const v = m.peek(size);
+    const sp = m.let(m.add(m.sp(), size / 8));
+    if (dst.kind !== 'mem') {
+      m.setSp(sp);
+      m.write(dst, v);
+      return;
+    }
+    // an address based on rSP uses the value after the pop
+    const delta = m.select(m.baseIsSp(dst), m.i64(size / 8), 0);
+    m.storeLinear(m.linear(dst, size / 8, true, delta), size, v);
     m.setSp(sp);
-    m.write(dst, v);
-    return;
-  }
-  // an address based on rSP uses the value after the pop
-  const delta = m.select(m.baseIsSp(dst), m.i64(size / 8), 0);
-  m.storeLinear(m.linear(dst, size / 8, true, delta), size, v);
-  m.setSp(sp);
-}, { hot: true });
+  },
+  { hot: true },
+);
 enc('58-5f', 'pop', 'Zv', { d64: true, by64: true });
 enc('8f /0', 'pop', 'Ev', { d64: true, by64: true });
 
@@ -50,7 +54,8 @@ def('popa', (m) => {
   const step = size / 8;
   const sp = m.sp();
   const values: Int[] = [];
-  for (let r = 7; r >= 0; r--) values[r] = m.loadLinear(stackAt(m, m.add(sp, (7 - r) * step), step, false), size) as Int;
+  for (let r = 7; r >= 0; r--)
+    values[r] = m.loadLinear(stackAt(m, m.add(sp, (7 - r) * step), step, false), size) as Int;
   for (let r = 0; r < 8; r++) if (r !== Reg.SP) m.setGpr(r, size, values[r]!);
   m.setSp(m.add(sp, 8 * step));
 });
