@@ -1,26 +1,11 @@
 import { type AddressContext, addressSizeOf, type EncodedAddress, encodeAddress } from './address.ts';
 import { AssemblerError, type SourcePosition } from './errors.ts';
-import { type Expression, evaluate, type Scope, type Value } from './expression.ts';
+import { type Expression, evaluate, type Value } from './expression.ts';
 import type { Form } from './forms.ts';
+import type { Instruction, InstructionContext, Prepared } from './instruction.ts';
 import { matchForms } from './match.ts';
 import type { Operand } from './operand.ts';
 import type { Register } from './registers.ts';
-
-/** An instruction as parsed. */
-export interface Instruction {
-  readonly mnemonic: string;
-  /** Prefix words before the mnemonic, lower case. */
-  readonly prefixes: readonly string[];
-  readonly operands: readonly Operand[];
-  readonly position: SourcePosition;
-}
-
-/** Where an instruction is assembled. */
-export interface InstructionContext {
-  readonly bits: 16 | 32 | 64;
-  readonly defaultRelative: boolean;
-  readonly scope: Scope;
-}
 
 /** Bytes of the prefix words; sizes are handled apart. */
 const PREFIX_BYTES: Readonly<Record<string, number>> = {
@@ -39,18 +24,6 @@ const SIZE_PREFIX = /^([oa])(16|32|64)$/;
 /** Whether a word can stand before a mnemonic. */
 export function isPrefix(word: string): boolean {
   return PREFIX_BYTES[word] !== undefined || SIZE_PREFIX.test(word);
-}
-
-/** Values and sizes that matching and emission share. */
-export interface Prepared {
-  readonly instruction: Instruction;
-  readonly context: InstructionContext;
-  /** Operand size chosen by an `o16`, `o32` or `o64` prefix, or 0. */
-  readonly prefixSize: number;
-  /** Values of immediate operands by index. */
-  readonly values: readonly (Value | undefined)[];
-  /** Operand size of the mode: 16, or 32. */
-  readonly modeSize: number;
 }
 
 /**

@@ -103,7 +103,7 @@ export class TokenReader {
   }
 }
 
-/** Parses one expression. `%` before a word was read as one token by the lexer; it is split again here. */
+/** Parses one expression. */
 export function parseExpression(reader: TokenReader): Expression {
   const test = parseLevel(reader, 0);
   if (!reader.takeOp('?')) return test;

@@ -1,7 +1,7 @@
-import type { Prepared } from './encode.ts';
 import { AssemblerError } from './errors.ts';
 import type { Value } from './expression.ts';
 import { FORMS, type Form, type Pattern } from './forms.ts';
+import type { Prepared } from './instruction.ts';
 import type { Operand } from './operand.ts';
 
 /**

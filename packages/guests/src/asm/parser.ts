@@ -1,7 +1,8 @@
-import { type Instruction, isPrefix } from './encode.ts';
+import { isPrefix } from './encode.ts';
 import type { SourcePosition } from './errors.ts';
 import { describe, type Expression, parseExpression, TokenReader } from './expression.ts';
 import { FORMS } from './forms.ts';
+import type { Instruction } from './instruction.ts';
 import type { Token } from './lexer.ts';
 import { type SourceLine, splitArguments } from './macros.ts';
 import { parseOperands } from './operand.ts';
