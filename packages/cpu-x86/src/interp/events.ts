@@ -1,7 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
-import { deliverFault, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
+import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
 import { irqAck } from './host.ts';
 import { find } from './lookup.ts';
 import { ADDR, REC } from './records.ts';
@@ -25,7 +25,8 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
   };
   const uncount = (): void => m.put('icLeft', m.add(m.get('icLeft'), 1));
-  const shutDownIf = (status: Val<'i32'>): void => m.if(status, () => stop(Exit.SHUTDOWN), undefined, false);
+  // deliveries that do not succeed have set exitReason: shut down, or wait for a page
+  const shutDownIf = (status: Val<'i32'>): void => m.if(status, () => m.return(m.i32(0)), undefined, false);
   m.if(m.eq(code, Leave.EXIT), () => m.return(m.i32(0)));
   m.if(m.eq(code, Leave.BUDGET), () => {
     setRip();
@@ -66,6 +67,7 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       undefined,
       false,
     );
+    m.if(m.get('heldEvent'), () => shutDownIf(m.invoke(deliverHeld)), undefined, false);
     m.if(m.eqz(m.get('shadow')), () => {
       m.if(
         m.and(m.get('nmiPending'), m.eqz(m.get('nmiBlocked'))),

@@ -1,7 +1,8 @@
+import { CpuExit } from '@sterna/core';
 import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro, micro } from '../semantics/micro.ts';
-import { Flag, Reg, Seg, Vec } from '../semantics/vectors.ts';
+import { Flag, PAGE_WAIT, Reg, Seg, Vec } from '../semantics/vectors.ts';
 import { Desc, SysType } from './bits.ts';
 import {
   descHigh,
@@ -59,6 +60,7 @@ function clearFlags(m: Machine, alsoIf: Val<'i32'>): void {
   const cleared = m.or(m.i32(Flag.TF | Flag.VM | Flag.RF | Flag.NT), m.select(alsoIf, m.i32(Flag.IF), 0));
   m.put('eflags', m.and(m.get('eflags'), m.not(cleared)));
   m.put('shadow', 0);
+  m.put('trapArmed', 0);
 }
 
 /** Real mode: (vector, return offset, flags). */
@@ -85,6 +87,7 @@ const deliverReal = faultingMicro('deliver_real', ['i32', 'i64', 'i32'], (m) => 
   m.put('rip', m.extU(m.and(entry, 0xffff)));
   m.put('eflags', m.and(m.get('eflags'), ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF)));
   m.put('shadow', 0);
+  m.put('trapArmed', 0);
   m.invoke(updateMode);
 });
 
@@ -307,10 +310,8 @@ export const deliverFault: Micro = micro('deliver_fault', [], ['i32'], (m) => {
     const status = m.call(m.functionOf(deliverEvent), vector, m.i32(0), error, m.get('rip'));
     m.if(m.eqz(status), () => m.return(m.i32(0)));
     m.set(next, m.get('excVector'));
-    m.if(m.eq(vector, Vec.DF), () => {
-      m.put('exitReason', 2);
-      m.return(m.i32(1));
-    });
+    m.if(m.eq(next, PAGE_WAIT), () => leave(m, CpuExit.PAGE_WAIT));
+    m.if(m.eq(vector, Vec.DF), () => leave(m, CpuExit.SHUTDOWN));
     markExternal(m, next);
     m.set(error, m.get('excError'));
     const second = m.let(m.and(inSet(m, CONTRIBUTORY, next), 1));
@@ -327,13 +328,38 @@ export const deliverFault: Micro = micro('deliver_fault', [], ['i32'], (m) => {
   m.return(m.i32(0));
 });
 
-/** Delivers an external interrupt (vector, kind 0) or NMI (2, kind 1) at `rip`. Result as of {@link deliverFault}. */
+/** Leaves run(): sets the reason and returns 1. */
+function leave(m: Machine, reason: number): void {
+  m.put('exitReason', reason);
+  m.return(m.i32(1));
+}
+
+/**
+ * Delivers an external interrupt (vector, kind 0) or NMI (2, kind 1) at `rip`. Result as of {@link deliverFault}. When the
+ * delivery has to wait for a page the event, which its controller considers taken, is kept in heldEvent.
+ */
 export const deliverInterrupt: Micro = micro('deliver_interrupt', ['i32', 'i32'], ['i32'], (m) => {
-  m.if(m.param('i32', 1), () => m.put('nmiBlocked', 1));
-  const status = m.call(m.functionOf(deliverEvent), m.param('i32', 0), m.i32(KIND_EXTERNAL), m.i32(0), m.get('rip'));
+  const vector = m.param('i32', 0);
+  const isNmi = m.param('i32', 1);
+  m.put('heldEvent', 0);
+  m.if(isNmi, () => m.put('nmiBlocked', 1));
+  const status = m.call(m.functionOf(deliverEvent), vector, m.i32(KIND_EXTERNAL), m.i32(0), m.get('rip'));
   m.if(m.eqz(status), () => m.return(m.i32(0)));
+  const hold = (): void => m.put('heldEvent', m.or(m.or(vector, 0x100), m.shl(isNmi, 9)));
+  m.if(m.eq(m.get('excVector'), PAGE_WAIT), () => {
+    hold();
+    leave(m, CpuExit.PAGE_WAIT);
+  });
   markExternal(m, m.get('excVector'));
-  m.return(m.call(m.functionOf(deliverFault)));
+  const fault = m.let(m.call(m.functionOf(deliverFault)));
+  m.if(m.and(fault, m.eq(m.get('exitReason'), CpuExit.PAGE_WAIT)), hold);
+  m.return(fault);
+});
+
+/** Delivers the event in heldEvent. Result as of {@link deliverFault}. */
+export const deliverHeld: Micro = micro('deliver_held', [], ['i32'], (m) => {
+  const held = m.let(m.get('heldEvent'));
+  m.return(m.call(m.functionOf(deliverInterrupt), m.and(held, 0xff), m.and(m.shrU(held, 9), 1)));
 });
 
 /** Delivers the single-step trap at `rip`: DR6.BS, #DB. Result as of {@link deliverFault}. */
@@ -341,5 +367,7 @@ export const takeDebugTrap: Micro = micro('debug_trap', [], ['i32'], (m) => {
   m.put('dr', m.or(m.get('dr', 6), 0x4000), 6);
   m.put('excVector', Vec.DB);
   m.put('excError', 0);
-  m.return(m.call(m.functionOf(deliverFault)));
+  const status = m.let(m.call(m.functionOf(deliverFault)));
+  m.if(m.and(status, m.eq(m.get('exitReason'), CpuExit.PAGE_WAIT)), () => m.put('trapArmed', 1));
+  m.return(status);
 });

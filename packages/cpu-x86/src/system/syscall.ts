@@ -14,6 +14,11 @@ const LIMIT = -1;
 const SYSRET_FLAGS =
   Flag.ARITH | Flag.TF | Flag.IF | Flag.DF | Flag.IOPL | Flag.NT | Flag.AC | Flag.ID | Flag.VIF | Flag.VIP;
 
+/** SYSCALL and SYSRET are single-stepped by the TF they leave, not by the one they began with. */
+function trapByNewFlags(m: Machine): void {
+  m.put('trapArmed', m.and(m.shrU(m.get('eflags'), 8), 1));
+}
+
 /** Loads flat CS and SS at a level; `width` is Desc.L or Desc.B. */
 function loadFlat(m: Machine, cs: Val<'i32'>, ss: Val<'i32'>, width: Val<'i32'>, level: 0 | 3): void {
   const dpl = level === 3 ? DPL3 : 0;
@@ -50,6 +55,7 @@ export const syscall: Micro = faultingMicro('syscall', ['i64'], (m) => {
       loadFlat(m, cs, m.add(cs, 8), m.i32(Desc.B), 0);
     },
   );
+  trapByNewFlags(m);
   m.invoke(updateMode);
 });
 
@@ -84,6 +90,7 @@ export const sysret: Micro = faultingMicro('sysret', ['i32'], (m) => {
       loadFlat(m, cs, ss, m.i32(Desc.B), 3);
     },
   );
+  trapByNewFlags(m);
   m.invoke(updateMode);
 });
 
