@@ -5,6 +5,14 @@ import type { DestinationContext } from './context.ts';
 
 /** Phase 1: is this a stream, and is it from a machine like this one? */
 export async function readHeader(ctx: DestinationContext): Promise<void> {
+  try {
+    await readParts(ctx);
+  } catch (error) {
+    throw StreamError.at(error, { section: 'header', offset: ctx.reader.offset });
+  }
+}
+
+async function readParts(ctx: DestinationContext): Promise<void> {
   const { reader, host, capabilities } = ctx;
   await reader.ensure(8);
   const magic = reader.u32();
