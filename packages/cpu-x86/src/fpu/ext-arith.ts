@@ -119,7 +119,8 @@ export const div80: Micro = micro('fp_div80', ['i64', 'i32', 'i64', 'i32'], ['i6
       });
       c.if(c.eqz(cb), () => {
         c.if(c.eqz(ca), () => returnInvalid(c));
-        raise(c, FpFlag.ZE);
+        // outranks the denormal a narrow operand may have announced
+        c.put('fpExc', FpFlag.ZE);
         returnInfinity(c, sign);
       });
       denormals(c, o);

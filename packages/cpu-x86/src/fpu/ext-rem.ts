@@ -10,7 +10,7 @@ type L = Val<'i64'>;
 /**
  * `(ma, sa, mb, sb, nearest) -> (mant, se, codes)`: partial remainder of a by b; `nearest` 1 for the IEEE remainder (FPREM1),
  * 0 for the truncating one (FPREM). `codes` are C0-C3 in status word positions: the quotient's low bits, or C2 when the
- * reduction is not complete.
+ * reduction is not complete, or -1 for NaN results.
  */
 export const rem80: Micro = micro('fp_rem80', ['i64', 'i32', 'i64', 'i32', 'i32'], ['i64', 'i32', 'i32'], (c) => {
   const a = { mant: c.param('i64', 0), se: c.param('i32', 1) };
@@ -20,11 +20,11 @@ export const rem80: Micro = micro('fp_rem80', ['i64', 'i32', 'i64', 'i32', 'i32'
   const cb = c.let(c.invoke<'i32'>(class80, b.mant, b.se));
   c.if(c.or(c.geU(ca, Class.QNAN), c.geU(cb, Class.QNAN)), () => {
     const r = multi80(c, nan80, a.mant, a.se, b.mant, b.se);
-    c.return(r.mant, r.se, c.i32(0));
+    c.return(r.mant, r.se, c.i32(-1));
   });
   c.if(c.or(c.eq(ca, Class.INFINITY), c.eqz(cb)), () => {
     raise(c, FpFlag.IE);
-    c.return(c.i64(INDEFINITE.mant), c.i32(INDEFINITE.se), c.i32(0));
+    c.return(c.i64(INDEFINITE.mant), c.i32(INDEFINITE.se), c.i32(-1));
   });
   c.if(c.or(c.eq(ca, Class.DENORMAL), c.eq(cb, Class.DENORMAL)), () => raise(c, FpFlag.DE));
   c.if(c.or(c.eqz(ca), c.eq(cb, Class.INFINITY)), () => c.return(a.mant, a.se, c.i32(0)));

@@ -187,7 +187,10 @@ function define(fmt: SmallFormat, round: Micro, other: SmallFormat, roundOther: 
     const [a, b] = [c.param('i64', 0), c.param('i64', 1)];
     const r = c.let(c.invoke<'i32'>(relation, a, b, c.i32(1)));
     const wanted = c.select(c.param('i32', 2), c.i32(Relation.GREATER), Relation.LESS);
-    c.return(c.select(c.eq(r, wanted), a, b));
+    const chosen = c.let(c.select(c.eq(r, wanted), a, b));
+    // under DAZ a denormal comes out as the zero it counts as
+    const flushed = c.and(c.eqz(c.and(chosen, infinityBits)), c.ne(c.and(c.get('mxcsr'), 0x40), 0));
+    c.return(c.select(flushed, c.and(chosen, 1n << BigInt(bits - 1)), chosen));
   });
 
   const toInt = micro(`fp_${name}_to_int`, ['i64', 'i32', 'i32'], ['i64'], (c) => {

@@ -176,7 +176,7 @@ export const remainder: Micro = micro('x87_remainder', ['i32'], [], (m) => {
   m.if(m.eqz(m.and(used(m, pa), used(m, pb))), () => {
     underflow(m);
     m.if(m.eqz(settled(m)), () => setReg(m, pa, indefinite(m)));
-    setCodes(m, m.i32(0));
+    setCodes(m, m.i32(0), Sw.C2);
     m.return();
   });
   const a = reg(m, pa);
@@ -184,7 +184,12 @@ export const remainder: Micro = micro('x87_remainder', ['i32'], [], (m) => {
   const [mant, se, codes] = multi(m, rem80, a.mant, a.se, b.mant, b.se, m.param('i32', 0)) as [L, I, I];
   m.if(settled(m), () => m.return());
   setReg(m, pa, { mant, se });
-  setCodes(m, codes, Sw.CC);
+  // a NaN clears C2 only
+  m.if(
+    m.ltS(codes, 0),
+    () => setCodes(m, m.i32(0), Sw.C2),
+    () => setCodes(m, codes, Sw.CC),
+  );
 });
 
 /** FSCALE. */

@@ -120,8 +120,9 @@ for (const [name, pattern, shape, chop] of [
     checkMmx(m);
     const v = shape === 'f32x4' ? m.let(lowOf(m, m.read(src!) as L)) : readAligned(m, src!);
     const r = mapLanes(m, v, shape, 'i32x4', 2, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop)));
-    checkSimdExceptions(m);
+    // entered even when #XM follows
     enterMmx(m);
+    checkSimdExceptions(m);
     writeMmx(m, dst!, m.let(m.extractLane('i64x2', r, 0)));
   });
   enc(`${pattern} /r`, name, shape === 'f32x4' ? 'Pq,Wq' : 'Pq,Wdq');

@@ -15,6 +15,7 @@ import {
   Unary,
   unary,
 } from '../fpu/x87-arith.ts';
+import { Angle, angle, Function2, f2xm1, function2 } from '../fpu/x87-functions.ts';
 import { phys, popStack, Sw, setCodes } from '../fpu/x87-stack.ts';
 import {
   exchange,
@@ -125,8 +126,9 @@ for (const [name, quiet, pops, pattern] of [
   x87(name, (m, op) => {
     trackX87(m);
     const codes = m.let(m.invoke<'i32'>(compareReg, m.regNumber(op), m.i32(quiet), m.i32(pops)));
-    // C3, C2, C0 are ZF, PF, CF eight bits up
-    m.if(m.geS(codes, 0), () => m.setArithFlags(m.shrU(codes, 8)));
+    // C3, C2, C0 are ZF, PF, CF eight bits up; a withheld comparison reads as unordered
+    const read = m.select(m.ltS(codes, 0), m.i32(Flag.ZF | Flag.PF | Flag.CF), m.shrU(codes, 8));
+    m.setArithFlags(m.let(read));
   });
   enc(pattern, name, 'ST');
 }
@@ -152,6 +154,14 @@ for (const [name, pattern, fn, arg] of [
   ['fprem1', 'd9 f5', remainder, 1],
   ['fscale', 'd9 fd', scale, -1],
   ['fxtract', 'd9 f4', extract, -1],
+  ['f2xm1', 'd9 f0', f2xm1, -1],
+  ['fyl2x', 'd9 f1', function2, Function2.YL2X],
+  ['fptan', 'd9 f2', angle, Angle.TAN],
+  ['fpatan', 'd9 f3', function2, Function2.PATAN],
+  ['fyl2xp1', 'd9 f9', function2, Function2.YL2XP1],
+  ['fsincos', 'd9 fb', angle, Angle.SINCOS],
+  ['fsin', 'd9 fe', angle, Angle.SIN],
+  ['fcos', 'd9 ff', angle, Angle.COS],
 ] as const) {
   x87(name, (m) => {
     trackX87(m);
