@@ -4,7 +4,7 @@ import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
 import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
 import { irqAck } from './host.ts';
 import { find } from './lookup.ts';
-import { ADDR, REC } from './records.ts';
+import { ADDR, Handler, REC } from './records.ts';
 
 /** Values run() returns; the numbers of core's CpuExit. */
 export const Exit = { BUDGET: 0, HALT: 1, SHUTDOWN: 2, PAGE_WAIT: 3, DEBUG: 4, REQUEST: 5 } as const;
@@ -21,7 +21,10 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     m.return(m.i32(0));
   };
   const setRip = (): void => {
-    const linear = m.add(m.get('pcPage'), m.and(m.load('i64.16u', rec, REC.pos), 0xfff));
+    // A link stands for the instruction it leads to, which may be in the next page.
+    const isLink = m.eq(m.load('i32.16u', rec, REC.handler), Handler.LINK);
+    const offset = m.select(isLink, m.load('i64.32s', rec, REC.imm), m.and(m.load('i64.16u', rec, REC.pos), 0xfff));
+    const linear = m.add(m.get('pcPage'), offset);
     m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
   };
   const uncount = (): void => m.put('icLeft', m.add(m.get('icLeft'), 1));
