@@ -8,7 +8,7 @@ export const WINDOW_MS = 100;
 export class RateLimit {
   #windowStart: number;
   #windowBytes: number;
-  /** Bytes per ms in the last finished window; 0 before the first. */
+  /** Bytes per ms in the last finished window that sent any; 0 before the first. */
   rate = 0;
 
   constructor(now: number, transferred: number) {
@@ -30,7 +30,8 @@ export class RateLimit {
   turn(now: number, transferred: number): number | undefined {
     const lasted = now - this.#windowStart;
     if (lasted < WINDOW_MS) return undefined;
-    this.rate = (transferred - this.#windowBytes) / lasted;
+    // A window without a byte says nothing about what the channel can do.
+    if (transferred > this.#windowBytes) this.rate = (transferred - this.#windowBytes) / lasted;
     this.#windowStart = now;
     this.#windowBytes = transferred;
     return lasted;

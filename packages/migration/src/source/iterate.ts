@@ -39,6 +39,8 @@ export async function iterate(ctx: SourceContext): Promise<void> {
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */
 function decide(ctx: SourceContext, convergence: Convergence): boolean {
   const threshold = thresholdBytes(ctx);
+  // Before the first measured rate nobody knows what fits; QEMU waits for its first window too.
+  if (ctx.rate.rate === 0) return false;
   if (!convergence.worthLooking(pendingEstimate(ctx), threshold)) return false;
   const pending = pendingExact(ctx);
   return maySwitchOver(ctx) && convergence.decide(pending, threshold);
@@ -117,8 +119,8 @@ function rateExceeded(ctx: SourceContext): boolean {
 
 async function holdRate(ctx: SourceContext): Promise<void> {
   if (rateExceeded(ctx)) await ctx.pace.sleep(ctx.rate.left(ctx.pace.now()), ctx.signal);
-  // With nothing to send the only thing to wait for is the first measured rate.
-  else if (ctx.ram.remaining === 0 && ctx.rate.rate === 0) await ctx.pace.sleep(1, ctx.signal);
+  // With nothing to send, syncing over and over would only drop the guest's write tags.
+  else if (ctx.ram.remaining === 0) await ctx.pace.sleep(1, ctx.signal);
 }
 
 /** Closes a window of measurement and publishes its rates. */

@@ -73,9 +73,9 @@ export class StreamReader implements LoadStream {
     }
   }
 
-  /** Whether another byte comes; false at a clean end. */
-  async hasMore(): Promise<boolean> {
-    while (this.available === 0) if (!(await this.#fill(1))) return false;
+  /** Whether so many more bytes come (one by default); false when the stream ends before. */
+  async hasMore(length = 1): Promise<boolean> {
+    while (this.available < length) if (!(await this.#fill(length))) return false;
     return true;
   }
 

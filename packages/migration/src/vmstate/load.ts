@@ -51,32 +51,36 @@ export async function loadBody(
   run(reader, path, () => state.table.postLoad?.(device, version));
 }
 
-/**
- * Reads subsections as long as the next one is this table's own. The test is QEMU's: a name that
- * begins with the parent's belongs to it, any other is left to an outer table.
- */
+/** Reads subsections as long as the next one is this table's own. */
 async function loadSubsections(
   reader: StreamReader,
   state: ResolvedVmState,
   device: object,
   path: string,
 ): Promise<void> {
-  const parent = state.name;
-  for (;;) {
-    if (!(await reader.hasMore()) || reader.peekU8() !== SECTION.subsection) return;
-    await reader.ensure(2);
-    const length = reader.peekAt(1);
-    if (length <= parent.length) return;
-    await reader.ensure(2 + length + 4);
-    let name = '';
-    for (let i = 0; i < length; i++) name += String.fromCharCode(reader.peekAt(2 + i));
-    if (!name.startsWith(parent)) return;
+  while (await ownSubsectionFollows(reader, state.name)) {
+    await reader.ensure(2 + reader.peekAt(1) + 4);
+    reader.skip(1);
+    const name = reader.countedString();
     const subsection = state.subsections.find((candidate) => candidate.name === name);
     if (subsection === undefined) throw misfit(reader, path, `subsection '${name}' is not known here`);
-    reader.skip(2 + length);
     const version = reader.u32();
     await loadBody(reader, subsection, device, version, path);
   }
+}
+
+/**
+ * Whether the next bytes are a subsection whose name begins with the parent's (QEMU's rule); any other is left to
+ * an outer table. Behind a nested struct the same bytes may just as well be the next field, so no more is looked at
+ * than agrees so far: what follows may not have been sent yet.
+ */
+async function ownSubsectionFollows(reader: StreamReader, parent: string): Promise<boolean> {
+  if (!(await reader.hasMore(1)) || reader.peekU8() !== SECTION.subsection) return false;
+  if (!(await reader.hasMore(2)) || reader.peekAt(1) <= parent.length) return false;
+  for (let i = 0; i < parent.length; i++) {
+    if (!(await reader.hasMore(3 + i)) || reader.peekAt(2 + i) !== parent.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 async function loadField(

@@ -60,7 +60,7 @@ export const BLOCKS: readonly [string, number, number?][] = [
 
 /** Two machines with a channel between them. */
 export class Pair {
-  readonly loop: SimLoop = new SimLoop();
+  readonly loop: SimLoop;
   readonly source: FakeHost;
   readonly destination: FakeHost;
   readonly out: MigrationController;
@@ -70,10 +70,12 @@ export class Pair {
   constructor(
     options: {
       bytesPerMs?: number;
+      loop?: SimLoop;
       blocks?: readonly [string, number, number?][];
       destinationBlocks?: readonly [string, number, number?][];
     } = {},
   ) {
+    this.loop = options.loop ?? new SimLoop();
     const blocks = options.blocks ?? BLOCKS;
     this.source = new FakeHost('running', blocks);
     this.destination = new FakeHost('inmigrate', options.destinationBlocks ?? blocks);
