@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MicrovmRig } from '../support/microvm-rig.ts';
-import { findQemus, isOld, StoppedQemu, sectionFrom } from '../support/qemu.ts';
+import { findQemus, isOld, StoppedQemu, sectionFrom, withClock } from '../support/qemu.ts';
 
 /**
  * The same random guest accesses on QEMU's chips and on ours: every value read and,
@@ -9,6 +9,7 @@ import { findQemus, isOld, StoppedQemu, sectionFrom } from '../support/qemu.ts';
  */
 
 const DATE = '2026-11-20T18:30:45';
+const DATE_NS = BigInt(Date.parse(`${DATE}Z`)) * 1_000_000n;
 const RAM = 16 * 2 ** 20;
 /** Each is a run of its own; STERNA_SEEDS=1,2,... takes others. */
 const SEEDS = (process.env['STERNA_SEEDS'] ?? '1,2,3,4').split(',').map(Number);
@@ -30,11 +31,14 @@ const port = fc.record({
   value: fc.nat(255),
   write: fc.boolean(),
 });
-const memory = fc.record({
-  address: fc.constantFrom(...MMIO),
-  value: fc.oneof(fc.nat(0x3f), fc.nat(0xffffffff), fc.nat(0x1ffff)),
-  write: fc.boolean(),
-});
+// Without ExtINT entries: QEMU acknowledges the 8259 for them even when they are masked.
+const memory = fc
+  .record({
+    address: fc.constantFrom(...MMIO),
+    value: fc.oneof(fc.nat(0x3f), fc.nat(0xffffffff), fc.nat(0x1ffff)),
+    write: fc.boolean(),
+  })
+  .filter(({ value }) => ((value >>> 8) & 7) !== 7);
 
 /** Later versions gained the 8259's level triggered mode, and fixed mode 1 of the 8254 and the clock's arithmetic. */
 function isKnownToQemu72({ address, value, write }: Access): boolean {
@@ -90,32 +94,44 @@ describe('chips against QEMU', () => {
   });
 
   for (const program of qemus) {
+    const name = program.split('/').at(-1);
+    const any = fc.oneof({ weight: 4, arbitrary: port }, { weight: 1, arbitrary: memory });
+    const known = isOld(program) ? any.filter(isKnownToQemu72) : any;
+    const random = (count: number, seed: number) => fc.sample(known, { numRuns: count, seed });
+
     for (const seed of SEEDS) {
-      it(`behave like ${program.split('/').at(-1)}, seed ${seed}`, { timeout: 60_000 }, async () => {
-        const any = fc.oneof({ weight: 4, arbitrary: port }, { weight: 1, arbitrary: memory });
-        const accesses = fc.sample(isOld(program) ? any.filter(isKnownToQemu72) : any, { numRuns: 1500, seed });
-        const rig = new MicrovmRig(BigInt(Date.parse(`${DATE}Z`)) * 1_000_000n, RAM);
+      it(`behave like ${name}, seed ${seed}`, { timeout: 60_000 }, async () => {
+        const rig = new MicrovmRig(DATE_NS, RAM);
         const qemu = new StoppedQemu(program, ARGS);
         try {
-          for (const [index, access] of accesses.entries()) {
-            const size = access.address < 0x10000 ? 1 : 4;
-            const answer = await qemu.command(commandOf(access));
-            if (access.write) {
-              rig.poke(access.address, access.value, size);
-              continue;
-            }
-            const ours = `OK 0x${rig.access(access.address, size).toString(16)}`;
-            const theirs = answer.replace(/0x0+(?=[0-9a-f])/, '0x');
-            expect(ours, `access ${index}: ${commandOf(access)}`).toBe(theirs);
-          }
-          const stream = await qemu.save();
-          for (const [name, payload] of rig.sections()) {
-            const [section, instance] = name.split('/') as [string, string];
-            const length =
-              section === 'mc146818rtc' && hasImpossibleAlarm(payload) ? payload.length - 8 : payload.length;
-            const theirs = sectionFrom(stream, section, Number(instance)).subarray(0, length);
-            expect(comparable(section, payload.subarray(0, length)), name).toBe(comparable(section, theirs));
-          }
+          await compareAccesses(rig, qemu, random(1500, seed));
+          compareSections(rig, await qemu.save());
+        } finally {
+          await qemu.close();
+        }
+      });
+
+      it(`go on like ${name} after time has passed, seed ${seed}`, { timeout: 60_000 }, async () => {
+        const rig = new MicrovmRig(DATE_NS, RAM);
+        const source = new StoppedQemu(program, ARGS);
+        let stream: Uint8Array;
+        try {
+          await compareAccesses(rig, source, random(300, seed));
+          stream = await source.save();
+        } finally {
+          await source.close();
+        }
+        // No timer fires in between on either side: the machine was stopped all the time.
+        const later = BigInt(seed) * 1_234_567_891n;
+        const target = new MicrovmRig(DATE_NS, RAM);
+        target.clock.time = Number(later);
+        target.rtcClock.time = later;
+        target.load(rig.sections());
+        const qemu = new StoppedQemu(program, ARGS, withClock(stream, later));
+        try {
+          await qemu.loaded();
+          await compareAccesses(target, qemu, random(600, seed + 1000));
+          compareSections(target, await qemu.save());
         } finally {
           await qemu.close();
         }
@@ -123,3 +139,26 @@ describe('chips against QEMU', () => {
     }
   }
 });
+
+async function compareAccesses(rig: MicrovmRig, qemu: StoppedQemu, accesses: readonly Access[]): Promise<void> {
+  for (const [index, access] of accesses.entries()) {
+    const size = access.address < 0x10000 ? 1 : 4;
+    const answer = await qemu.command(commandOf(access));
+    if (access.write) {
+      rig.poke(access.address, access.value, size);
+      continue;
+    }
+    const ours = `OK 0x${rig.access(access.address, size).toString(16)}`;
+    expect(ours, `access ${index}: ${commandOf(access)}`).toBe(answer.replace(/0x0+(?=[0-9a-f])/, '0x'));
+  }
+}
+
+function compareSections(rig: MicrovmRig, stream: Uint8Array): void {
+  for (const [name, payload] of rig.sections()) {
+    const [section, instance] = name.split('/') as [string, string];
+    const odd = section === 'mc146818rtc' && hasImpossibleAlarm(payload);
+    const length = odd ? payload.length - 8 : payload.length;
+    const theirs = sectionFrom(stream, section, Number(instance)).subarray(0, length);
+    expect(comparable(section, payload.subarray(0, length)), name).toBe(comparable(section, theirs));
+  }
+}

@@ -14,6 +14,7 @@ interface Recorded {
 }
 
 interface Sidecar {
+  readonly monitor: Record<string, string>;
   readonly records: readonly Recorded[];
   readonly devices: readonly {
     readonly name: string;
@@ -30,6 +31,10 @@ export interface GoldenSection {
   readonly payload: Uint8Array;
   /** Field values as an independent decoder saw them. */
   readonly value: Record<string, unknown>;
+  /** What QEMU's monitor printed at the moment of the recording. */
+  readonly monitor: Readonly<Record<string, string>>;
+  /** Virtual clock at that moment, ns. */
+  readonly clockNs: number;
 }
 
 /** Every recorded section of that name; empty without recordings. */
@@ -53,6 +58,8 @@ export function goldenSections(name: string): GoldenSection[] {
         version: record.version,
         payload: Uint8Array.from(stream.subarray(start, record.at + record.bytes)),
         value: device?.value ?? {},
+        monitor: sidecar.monitor,
+        clockNs: (sidecar.devices.find((entry) => entry.name === 'timer')?.value['cpu_clock_offset'] as number) ?? 0,
       });
     }
   }

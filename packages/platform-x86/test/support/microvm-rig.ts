@@ -15,11 +15,12 @@ import { serialState } from '../../src/serial/state.ts';
 import { Uart16550A } from '../../src/serial/uart-16550a.ts';
 import { byteOps } from '../../src/support/byte-ops.ts';
 import { ApicRig } from './apic-rig.ts';
-import { saveState } from './codec.ts';
+import { loadState, saveState } from './codec.ts';
 import { FakeChar, FakeRtcClock } from './fakes.ts';
 
 /** The chips of a microvm, wired as the machine wires them, without CPU and memory. */
 export class MicrovmRig extends ApicRig {
+  readonly #gate = this.hooks.gate();
   readonly master: I8259;
   readonly slave: I8259;
   readonly ioapics: readonly IoApic[];
@@ -53,6 +54,7 @@ export class MicrovmRig extends ApicRig {
   #gsi(number: number): IrqLine {
     return {
       set: (level) => {
+        if (this.#gate.loading) return;
         if (number < 8) this.master.setInput(number, level);
         else this.slave.setInput(number - 8, level);
         this.ioapics[0]!.setInput(number === 0 ? 2 : number, level);
@@ -99,17 +101,30 @@ export class MicrovmRig extends ApicRig {
 
   /** Payloads of all sections by `name/instance`. */
   sections(): ReadonlyMap<string, Uint8Array> {
-    const save = <D extends object>(table: VmStateTable<D>, dev: D) => saveState(table, dev);
-    return new Map([
-      ['apic/0', save(apicState, this.apics[0]!)],
-      ['ioapic/0', save(ioapicState, this.ioapics[0]!)],
-      ['ioapic/1', save(ioapicState, this.ioapics[1]!)],
-      ['acpi-ged/0', save(acpiGedState, this.ged)],
-      ['i8259/0', save(i8259State, this.master)],
-      ['i8259/1', save(i8259State, this.slave)],
-      ['i8254/0', save(i8254State, this.pit)],
-      ['mc146818rtc/0', save(mc146818rtcState, this.rtc)],
-      ['serial/0', save(serialState, this.uart)],
-    ]);
+    return new Map(this.#parts().map(([name, table, dev]) => [name, saveState(table, dev)]));
+  }
+
+  /** Loads all sections, as a destination does. */
+  load(sections: ReadonlyMap<string, Uint8Array>): void {
+    this.hooks.setRunState('inmigrate');
+    for (const [name, table, dev] of this.#parts()) loadState(table, dev, sections.get(name)!);
+    this.hooks.setRunState('running');
+  }
+
+  #parts(): readonly (readonly [string, VmStateTable<object>, object])[] {
+    const part = <D extends object>(name: string, table: VmStateTable<D>, dev: D) =>
+      // The pair was checked here; from now on the device's type does not matter.
+      [name, table as unknown as VmStateTable<object>, dev] as const;
+    return [
+      part('apic/0', apicState, this.apics[0]!),
+      part('ioapic/0', ioapicState, this.ioapics[0]!),
+      part('ioapic/1', ioapicState, this.ioapics[1]!),
+      part('acpi-ged/0', acpiGedState, this.ged),
+      part('i8259/0', i8259State, this.master),
+      part('i8259/1', i8259State, this.slave),
+      part('i8254/0', i8254State, this.pit),
+      part('mc146818rtc/0', mc146818rtcState, this.rtc),
+      part('serial/0', serialState, this.uart),
+    ];
   }
 }

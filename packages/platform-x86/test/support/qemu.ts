@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -27,7 +27,8 @@ export class StoppedQemu {
   readonly #answers: ((line: string) => void)[] = [];
   #stderr = '';
 
-  constructor(program: string, args: readonly string[]) {
+  /** @param incoming Stream that the machine starts from. */
+  constructor(program: string, args: readonly string[], incoming?: Uint8Array) {
     const options = [
       '-accel',
       'tcg',
@@ -41,7 +42,10 @@ export class StoppedQemu {
       '-nodefaults',
     ];
     const qmp = ['-qmp', `unix:${join(this.#folder, 'qmp')},server=on,wait=off`];
-    this.#child = spawn(program, [...options, ...qmp, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const source = join(this.#folder, 'incoming');
+    if (incoming !== undefined) writeFileSync(source, incoming);
+    const from = incoming === undefined ? [] : ['-incoming', `exec:cat ${source}`];
+    this.#child = spawn(program, [...options, ...qmp, ...from, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stderr!.on('data', (data: Buffer) => {
       this.#stderr += data.toString();
     });
@@ -59,23 +63,41 @@ export class StoppedQemu {
     });
   }
 
+  /** Waits until the incoming stream is loaded. */
+  async loaded(): Promise<void> {
+    const monitor = await this.#monitor();
+    for (;;) {
+      const { status } = (await monitor.run('query-status')) as { status: string };
+      if (status !== 'inmigrate') break;
+      await pause();
+    }
+    monitor.close();
+  }
+
   /** Saves the machine and answers the stream. */
   async save(): Promise<Uint8Array> {
     const file = join(this.#folder, 'stream');
+    const monitor = await this.#monitor();
+    await monitor.run('migrate', { uri: `exec:cat > ${file}` });
+    for (;;) {
+      const { status } = (await monitor.run('query-migrate')) as { status?: string };
+      if (status === 'completed') break;
+      if (status === 'failed') throw new Error(`QEMU cannot save: ${this.#stderr}`);
+      await pause();
+    }
+    monitor.close();
+    return readFileSync(file);
+  }
+
+  async #monitor() {
+    // QEMU opens its monitor before it answers the first command.
+    await this.command('clock_step');
     const socket = createConnection(join(this.#folder, 'qmp'));
     const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
     await lines.next();
     const run = (execute: string, args: object = {}) => qmp(socket, lines, execute, args);
     await run('qmp_capabilities');
-    await run('migrate', { uri: `exec:cat > ${file}` });
-    for (;;) {
-      const { status } = (await run('query-migrate')) as { status?: string };
-      if (status === 'completed') break;
-      if (status === 'failed') throw new Error(`QEMU cannot save: ${this.#stderr}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    socket.end();
-    return readFileSync(file);
+    return { run, close: () => socket.end() };
   }
 
   async close(): Promise<void> {
@@ -84,6 +106,10 @@ export class StoppedQemu {
     await ended;
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function qmp(socket: Socket, lines: AsyncIterator<string>, execute: string, args: object): Promise<unknown> {
@@ -95,6 +121,14 @@ async function qmp(socket: Socket, lines: AsyncIterator<string>, execute: string
     if (answer.error !== undefined) throw new Error(answer.error.desc);
     if ('return' in answer) return answer.return;
   }
+}
+
+/** A copy of a stream whose virtual clock stands at `ns`. */
+export function withClock(stream: Uint8Array, ns: bigint): Uint8Array {
+  const copy = Uint8Array.from(stream);
+  const timer = sectionFrom(copy, 'timer', 0);
+  new DataView(copy.buffer, timer.byteOffset).setBigInt64(16, ns);
+  return copy;
 }
 
 /** The payload that starts at the section of that name and instance, with everything behind it. */
