@@ -90,7 +90,7 @@ export const arithMem: Micro = micro('x87_arith_mem', ['i32', 'i64', 'i32'], [],
   );
 });
 
-/** `(mant, se, present, quiet, pops) -> codes`: compares ST(0); codes -1 when an unmasked exception withholds the result. */
+/** `(mant, se, present, quiet, pops) -> codes`: compares ST(0); an unmasked exception withholds the pops only. */
 export const compareWith: Micro = micro('x87_compare', ['i64', 'i32', 'i32', 'i32', 'i32'], ['i32'], (m) => {
   const [mb, sb] = [m.param('i64', 0), m.param('i32', 1)];
   const [present, quiet, pops] = [m.param('i32', 2), m.param('i32', 3), m.param('i32', 4)];
@@ -108,7 +108,7 @@ export const compareWith: Micro = micro('x87_compare', ['i64', 'i32', 'i32', 'i3
       m.set(codes, m.i32(Compare.UNORDERED));
     },
   );
-  m.if(settled(m), () => m.return(m.i32(-1)));
+  m.if(settled(m), () => m.return(codes));
   m.do(m.functionOf(popStack), pops);
   m.return(codes);
 });

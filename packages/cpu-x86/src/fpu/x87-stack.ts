@@ -79,6 +79,10 @@ export const settle: Micro = micro('x87_settle', ['i32'], ['i32'], (m) => {
   const kept = m.let(
     m.select(m.and(open, 7), m.and(exc, FpFlag.IE | FpFlag.DE | FpFlag.ZE | Sw.SF | Sw.C1), m.and(exc, 0x27f)),
   );
+  // what is withheld for its size was never rounded
+  m.if(m.and(m.and(open, m.param('i32', 0)), FpFlag.OE | FpFlag.UE), () =>
+    m.set(kept, m.and(kept, ~(FpFlag.PE | Sw.C1))),
+  );
   const pending = m.select(m.and(open, 0x3f), m.i32(Sw.ES | Sw.B), 0);
   m.put('fpuSw', m.or(m.or(sw, kept), pending));
   m.return(m.and(open, m.or(m.param('i32', 0), 7)));

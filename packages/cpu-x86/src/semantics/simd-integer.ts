@@ -115,17 +115,24 @@ function sse(opcode: number, name: string, fn: Packed): void {
   enc(`66 0f ${hex(opcode)} /r`, name, 'Vdq,Wdq');
 }
 
-/** The MMX form: operands in the low lanes, the result taken from lane `lane` of what `fn` gives. */
-function mmx(opcode: number, name: string, fn: Packed, lane = 0): void {
+/**
+ * The MMX form: operands in the low lanes, the result taken from lane `lane` of what `fn` gives. `half`: only 32 bits of a
+ * memory source are read.
+ */
+function mmx(opcode: number, name: string, fn: Packed, lane = 0, half = false): void {
   def(`${name}_mmx`, (m, dst, src) => {
     checkMmx(m);
-    const b = widenMmx(m, m.read(src!) as Val<'i64'>);
+    const v = m.read(src!);
+    const b = widenMmx(m, v.type === 'i64' ? (v as Val<'i64'>) : m.extU(v as Val<'i32'>));
     const a = widenMmx(m, m.read(dst!) as Val<'i64'>);
     const r = m.let(m.extractLane('i64x2', fn(m, a, b), lane));
     enterMmx(m);
     writeMmx(m, dst!, r);
   });
-  enc(`np 0f ${hex(opcode)} /r`, `${name}_mmx`, 'Pq,Qq');
+  if (half) {
+    enc(`np 0f ${hex(opcode)} /r reg`, `${name}_mmx`, 'Pq,Nq');
+    enc(`np 0f ${hex(opcode)} /r mem`, `${name}_mmx`, 'Pq,Md');
+  } else enc(`np 0f ${hex(opcode)} /r`, `${name}_mmx`, 'Pq,Qq');
 }
 
 for (const [opcode, name, fn] of LANEWISE) {
@@ -145,7 +152,7 @@ for (const [low, high, suffix, width] of UNPACKS) {
   sse(low, `punpckl${suffix}`, (m, a, b) => m.shuffle(a, b, lows));
   sse(high, `punpckh${suffix}`, (m, a, b) => m.shuffle(a, b, highs));
   // sixteen bytes of low halves interleaved are the MMX results of both instructions, one after the other
-  mmx(low, `punpckl${suffix}`, (m, a, b) => m.shuffle(a, b, lows), 0);
+  mmx(low, `punpckl${suffix}`, (m, a, b) => m.shuffle(a, b, lows), 0, true);
   mmx(high, `punpckh${suffix}`, (m, a, b) => m.shuffle(a, b, lows), 1);
 }
 sse(0x6c, 'punpcklqdq', (m, a, b) => m.shuffle(a, b, interleave(8, false)));

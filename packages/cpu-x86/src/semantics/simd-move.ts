@@ -3,8 +3,9 @@ import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import { checkMmx, checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
-import { enterMmx, writeMmx } from './mmx-state.ts';
+import { enterMmx, widenMmx, writeMmx } from './mmx-state.ts';
 import { isMem, type Operand } from './operand.ts';
+import { Reg } from './vectors.ts';
 
 type I = Val<'i32'>;
 type L = Val<'i64'>;
@@ -176,3 +177,32 @@ enc('f2 0f d6 /r reg', 'movdq2q', 'Pq,Uq');
 
 def('movnti', (m, dst, src) => m.write(dst!, m.read(src!)));
 enc('np 0f c3 /r mem', 'movnti', 'My,Gy');
+
+// Byte-masked stores to DS:rDI
+
+/** Stores the bytes of `value` whose bits in `mask` are set; nothing is touched, or checked, without any. */
+function maskedStore(m: Machine, value: V, mask: I, bytes: number): void {
+  const bits = m.variant.addressSize as 16 | 32 | 64;
+  const di = m.gpr(Reg.DI, bits);
+  m.if(mask, () => {
+    const at = m.sourceLinear(bits === 64 ? (di as L) : m.extU(di as I), bytes, true);
+    m.probeWrite(at, bytes);
+    for (let i = 0; i < bytes; i++) {
+      m.if(m.and(mask, 1 << i), () => m.storeLinear(m.add(at, i), 8, m.extractLane('i8x16_u', value, i)));
+    }
+  });
+}
+def('maskmovdqu', (m, value, mask) => {
+  checkSse(m);
+  const v = m.readVector(value!);
+  maskedStore(m, v, m.let(m.simdTest('i8x16.bitmask', m.readVector(mask!))), 16);
+});
+enc('66 0f f7 /r reg', 'maskmovdqu', 'Vdq,Udq', { asz: true });
+def('maskmovq', (m, value, mask) => {
+  checkMmx(m);
+  const v = widenMmx(m, m.read(value!) as L);
+  const bits = m.simdTest('i8x16.bitmask', widenMmx(m, m.read(mask!) as L));
+  maskedStore(m, v, m.let(m.and(bits, 0xff)), 8);
+  enterMmx(m);
+});
+enc('np 0f f7 /r reg', 'maskmovq', 'Pq,Nq', { asz: true });

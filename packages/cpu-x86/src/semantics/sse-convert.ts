@@ -95,9 +95,9 @@ def('cvtpi2ps', (m, dst, src) => {
   checkMmx(m);
   const v = m.let(lowOf(m, m.read(src!) as L));
   const r = mapLanes(m, v, 'i32x4', 'f32x4', 2, (x) => m.invoke<'i64'>(FROM_INT.f32x4, x));
-  checkSimdExceptions(m);
-  // a memory source does not touch the MMX registers
+  // a memory source does not touch the MMX registers; a register enters MMX state even when #XM follows
   if (!isMem(src!)) enterMmx(m);
+  checkSimdExceptions(m);
   m.write(dst!, m.extractLane('i64x2', r, 0));
 });
 enc('np 0f 2a /r', 'cvtpi2ps', 'Vq,Qq');

@@ -97,10 +97,9 @@ NAMES.forEach((name, g) => {
 
 // Comparisons
 
-/** Statement: sets C0, C2 and C3. A withheld comparison reads as unordered. */
+/** Statement: sets C0, C2 and C3. */
 function compared(m: Machine, codes: Val<'i32'>): void {
-  const c = m.let(codes);
-  setCodes(m, m.select(m.ltS(c, 0), m.i32(Sw.C0 | Sw.C2 | Sw.C3), c));
+  setCodes(m, m.let(codes));
 }
 for (const [name, quiet, pops, patterns] of [
   ['fcom', 0, 0, ['d8 d0-d7', 'dc d0-d7']],
@@ -126,9 +125,8 @@ for (const [name, quiet, pops, pattern] of [
   x87(name, (m, op) => {
     trackX87(m);
     const codes = m.let(m.invoke<'i32'>(compareReg, m.regNumber(op), m.i32(quiet), m.i32(pops)));
-    // C3, C2, C0 are ZF, PF, CF eight bits up; a withheld comparison reads as unordered
-    const read = m.select(m.ltS(codes, 0), m.i32(Flag.ZF | Flag.PF | Flag.CF), m.shrU(codes, 8));
-    m.setArithFlags(m.let(read));
+    // C3, C2, C0 are ZF, PF, CF eight bits up
+    m.setArithFlags(m.shrU(codes, 8));
   });
   enc(pattern, name, 'ST');
 }

@@ -1,3 +1,4 @@
+import { type WasmMemory, wasmHost } from '@sterna/core';
 import { Code, type FuncRef, ModuleBuilder, type Val } from '@sterna/wasm';
 import type { Machine } from '../../src/semantics/machine.ts';
 import type { Micro } from '../../src/semantics/micro.ts';
@@ -58,8 +59,8 @@ export function compile(...roots: Micro[]): Unit {
   }
   m.memory({ min: 16 });
   m.exportMemory('memory');
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.build()));
-  const cells = new Uint32Array((exports['memory'] as WebAssembly.Memory).buffer);
+  const { exports } = new wasmHost.Instance(new wasmHost.Module(m.build()), {});
+  const cells = new Uint32Array((exports['memory'] as WasmMemory).buffer);
   return {
     call(fn, ...args) {
       const r = (exports[fn.name] as (...a: (bigint | number)[]) => unknown)(...args);
