@@ -10,7 +10,10 @@ export const FPU_CELLS = cells({
   fpuSw: { type: 'u32', doc: 'x87 status word without TOP' },
   fpuTop: { type: 'u32', doc: 'x87 TOP, 0-7' },
   fpuTags: { type: 'u32', doc: 'Bit i is 1 when physical register i is valid (as the abridged tag word)' },
-  fpExc: { type: 'u32', doc: 'Exceptions raised by the current x87 or SSE instruction (FpFlag); 0 between instructions' },
+  fpExc: {
+    type: 'u32',
+    doc: 'Exceptions raised by the current x87 or SSE instruction (FpFlag); 0 between instructions',
+  },
   fpuFop: { type: 'u32', doc: 'x87 last opcode, 11 bits' },
   fpuFcs: { type: 'u32', doc: 'x87 last instruction selector' },
   fpuFds: { type: 'u32', doc: 'x87 last data selector' },
