@@ -120,7 +120,7 @@ export interface FieldBuilder<D> {
     field: KeysOf<D, NumberTimer | BigintTimer> | KeysOf<D, bigint> | Derived<D, bigint>,
     options?: ScalarOptions<D>,
   ): VmField;
-  /** i64 on the wire, held as a number: times in ns, exact up to 2^53. */
+  /** i64 on the wire, held as a number: times in ns, exact up to 2^53. A fraction is cut off. */
   ns(field: KeysOf<D, number> | Derived<D, number>, options?: ScalarOptions<D>): VmField;
   /** u64 on the wire, held as a number: sizes and physical addresses, exact up to 2^53. */
   size(field: KeysOf<D, number> | Derived<D, number>, options?: ScalarOptions<D>): VmField;
@@ -228,7 +228,7 @@ function wide(type: 'i64' | 'u64') {
     return make(
       {
         name: source.name,
-        get: (dev) => BigInt(source.get(dev)),
+        get: (dev) => whole(source.get(dev)),
         set: (dev, value) => source.set(dev, exact(value as bigint)),
       },
       options,
@@ -246,6 +246,11 @@ function propertyOf(key: string): Derived<object, number> {
   };
 }
 
+/** Virtual time may have a fraction of a ns between two instructions; the wire has whole ones. */
+function whole(value: number): bigint {
+  return BigInt(Math.trunc(value));
+}
+
 function exact(value: bigint): number {
   const number = Number(value);
   if (!Number.isSafeInteger(number)) throw new RangeError(`${value} is beyond 2^53`);
@@ -259,7 +264,8 @@ function timer(field: string | Derived<object, Scalar>, options?: ScalarOptions<
       name: wireName(field),
       get(dev) {
         const held = (dev as Dev)[field] as bigint | NumberTimer | BigintTimer;
-        return typeof held === 'bigint' ? held : BigInt(held.expiryNs);
+        if (typeof held === 'bigint') return held;
+        return typeof held.expiryNs === 'bigint' ? held.expiryNs : whole(held.expiryNs);
       },
       set(dev, value) {
         const held = (dev as Dev)[field] as bigint | NumberTimer | BigintTimer;

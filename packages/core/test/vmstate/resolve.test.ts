@@ -62,10 +62,10 @@ test('refuses tables that break the format', () => {
 
 test('timers are armed and cancelled by a load, wide numbers are checked', () => {
   const dev = {
-    nextTime: 5,
+    nextTime: 5.75,
     held: 7n,
     timer: {
-      expiryNs: 9,
+      expiryNs: 9.5,
       arm(ns: number) {
         this.expiryNs = ns;
       },
