@@ -12,7 +12,11 @@ export const isaDebugcon = defineDevice({
     chardev: prop.chardev({ help: 'Character backend that gets the bytes' }),
   },
   inject: [CharBackend],
-  create: ({ iobase, readback }, backend) => ({ iobase, readback, backend, byte: new Uint8Array(1) }),
+  create({ iobase, readback }, backend) {
+    // The port has no input.
+    backend.attach({ canReceive: () => 0, receive: () => {} });
+    return { iobase, readback, backend, byte: new Uint8Array(1) };
+  },
   regions: ({ iobase, readback, backend, byte }) => [
     {
       name: 'isa-debugcon',
@@ -29,5 +33,6 @@ export const isaDebugcon = defineDevice({
       ),
     },
   ],
+  unrealize: ({ backend }) => backend.attach(undefined),
   vmstate: 'stateless',
 });

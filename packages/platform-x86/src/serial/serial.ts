@@ -30,6 +30,7 @@ export const isaSerial = defineDevice({
       ),
     },
   ],
+  unrealize: (uart) => uart.disconnect(),
   reset: { enter: (uart) => uart.reset(), hold: (uart) => uart.updateIrq() },
   sectionId: () => 'serial',
   vmstate: serialState,

@@ -341,6 +341,13 @@ export class Uart16550A implements CharFrontend {
     });
   }
 
+  /** Lets go of the backend. */
+  disconnect(): void {
+    this.#waiting = false;
+    this.fifoTimeout.cancel();
+    this.#backend.attach(undefined);
+  }
+
   canReceive(): number {
     if ((this.fcr & FCR_FE) === 0) return (this.lsr & LSR_DR) === 0 ? 1 : 0;
     if (this.recvFifo.full) return 0;
