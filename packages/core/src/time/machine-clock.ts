@@ -74,9 +74,10 @@ export class MachineClock implements VirtualClock {
     this.timers.onEarlier = (expiryNs) => this.#deadlineMoved(expiryNs);
   }
 
+  /** Whole ns: devices compute deadlines from it, and a fraction lost to rounding would put one into the past for ever. */
   now(): number {
-    if (this.#cpu === undefined) return this.#now;
-    return this.#now + Math.min(this.#cpu.executed * this.#nsPerInsn, this.#sliceMaxNs);
+    if (this.#cpu === undefined) return Math.trunc(this.#now);
+    return Math.trunc(this.#now + Math.min(this.#cpu.executed * this.#nsPerInsn, this.#sliceMaxNs));
   }
 
   timer(name: string, callback: () => void): Timer {
