@@ -77,6 +77,8 @@ describe.skipIf(reason !== '')(`streams recorded from QEMU ${reason}`, () => {
   it.each(PLAIN.filter((name) => name.includes('-run')))('%s: runs on where QEMU stopped', async (name) => {
     const target = new LocalMachine({ ...goldenMachine(name), incoming: true });
     await load(target, goldenStream(name));
+    // The recording was made of a stopped machine.
+    target.machine.start();
     await expect.poll(() => [...target.serial.matchAll(/^OK /gm)].length, { timeout: 20_000 }).toBeGreaterThan(4);
     expect(target.serial).not.toMatch(/BAD/);
     const rounds = [...target.serial.matchAll(/OK r=([0-9a-f]{16})/g)].map(([, round]) => Number.parseInt(round!, 16));

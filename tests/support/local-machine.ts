@@ -50,7 +50,8 @@ export class LocalMachine {
         boot: {
           ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
           ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
-          ...(options.bios === undefined ? {} : { bios: options.bios }),
+          // Nothing runs it: it only gives `pc.bios` a size where no firmware is installed.
+          ...(options.kernel === undefined ? { bios: options.bios ?? new Uint8Array(65_536).fill(0xf4) } : {}),
           findFirmware: () => undefined,
         },
         devices: [],

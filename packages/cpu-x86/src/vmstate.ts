@@ -63,6 +63,11 @@ export class CpuVmState {
   hflags2 = 0;
   fpregsFormat = 0;
   loadedTscKhz = 0n;
+  /**
+   * Loaded HARD bit of interrupt_request. The interrupt controllers say it anew when the CPU runs; until then it goes on to
+   * the next host as it came.
+   */
+  heldRequest = 0;
   mcgCap: bigint = MCG_CAP;
 
   constructor(cpu: CpuStateAccess, userTscKhz = 0n) {
@@ -453,11 +458,13 @@ const COMMON: VmStateTable<CpuVmState> = {
     f.u32({
       name: 'interrupt_request',
       get: (d) =>
+        d.heldRequest |
         (cells(d).get('irqLine') !== 0 ? InterruptRequest.POLL : 0) |
         (cells(d).get('nmiPending') !== 0 ? InterruptRequest.NMI : 0) |
         (cells(d).get('initPending') !== 0 ? InterruptRequest.INIT : 0),
       // HARD and POLL are what the interrupt controllers say, which they say again when they are loaded
       set: (d, v) => {
+        d.heldRequest = v & InterruptRequest.HARD;
         cells(d).set('nmiPending', v & InterruptRequest.NMI ? 1 : 0);
         cells(d).set('initPending', v & InterruptRequest.INIT ? 1 : 0);
       },
