@@ -1,9 +1,17 @@
-import { type DeviceRegion, type DeviceType, isVmStateTable, type VmStateTable } from '@sterna/core';
+import {
+  type DeviceRegion,
+  type DeviceType,
+  isVmStateTable,
+  type ResolvedVmState,
+  resolveVmState,
+  type VmStateTable,
+} from '@sterna/core';
 import { describe, expect, it } from 'vitest';
 import * as platform from '../src/index.ts';
 import { ApicRig } from './support/apic-rig.ts';
 import { loadState, saveState } from './support/codec.ts';
 import { FakeChar, FakeDma, FakeIrq, FakeLogger, FakeRtcClock } from './support/fakes.ts';
+import { type Described, goldenDescription } from './support/golden.ts';
 
 const rig = new ApicRig(1);
 const irq = new FakeIrq();
@@ -118,6 +126,33 @@ function reset(type: DeviceType, dev: object): void {
   phases.exit?.(dev);
 }
 
+/** Names, versions and nesting of a table, with QEMU's numbers of repeated names left out. */
+function shape(name: string, version: number, fields: readonly string[], subsections: readonly unknown[]): object {
+  return { name, version, fields, subsections };
+}
+
+function shapeOfTable(state: ResolvedVmState, only: readonly Described[]): object {
+  const fields = state.fields
+    .filter((field) => field.when === undefined)
+    .map((field) =>
+      field.kind === 'struct'
+        ? `${field.name}: ${JSON.stringify(shapeOfTable(resolveVmState(field.table), []))}`
+        : field.name,
+    );
+  const subsections = state.subsections
+    .filter((part) => only.some(({ vmsd_name }) => vmsd_name === part.name))
+    .map((part) => shapeOfTable(part, []));
+  return shape(state.name, state.version, fields, subsections);
+}
+
+function shapeOfDescription(described: Described): object {
+  const plain = (name: string) => (name.startsWith('channels[') ? name : name.replace(/\[\d+\]$/, ''));
+  const fields = described.fields.map(({ name, struct }) =>
+    struct === undefined ? plain(name) : `${plain(name)}: ${JSON.stringify(shapeOfDescription(struct))}`,
+  );
+  return shape(described.vmsd_name, described.version, fields, (described.subsections ?? []).map(shapeOfDescription));
+}
+
 for (const entry of DEVICES) {
   const { descriptor } = entry.type;
   describe(`${descriptor.name} (${entry.regions[0]?.[2]?.toString(16) ?? 'no default base'})`, () => {
@@ -130,6 +165,14 @@ for (const entry of DEVICES) {
       expect(table?.name).toBe(entry.section);
       if (table !== undefined) expect(descriptor.sectionId?.(dev) ?? descriptor.name).toBe(entry.section);
     });
+
+    if (entry.section !== undefined) {
+      const described = goldenDescription(entry.section);
+      it.skipIf(described === undefined)('is described as QEMU describes it (needs ../shared/golden)', () => {
+        const table = resolveVmState(descriptor.vmstate as VmStateTable<object>);
+        expect(shapeOfTable(table, described!.subsections ?? [])).toEqual(shapeOfDescription(described!));
+      });
+    }
 
     it('resets to the same state from any state, and that state travels', () => {
       const { dev, regions } = make(entry);

@@ -21,7 +21,11 @@ export const fwCfgState: VmStateTable<FwCfgDevice> = {
   name: 'fw_cfg',
   version: 2,
   minimumVersion: 1,
-  fields: ({ u16, u32 }) => [u16('curEntry'), u32('curOffset', { name: 'cur_offset' })],
+  fields: ({ u16, u32 }) => [
+    u16('curEntry'),
+    u16('curOffset', { when: (_dev, version) => version === 1 }),
+    u32('curOffset', { since: 2 }),
+  ],
   subsections: [
     {
       name: 'fw_cfg/dma',

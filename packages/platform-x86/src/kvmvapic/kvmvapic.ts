@@ -45,13 +45,13 @@ class KvmVapic {
 }
 
 const handlers: VmStateTable<VapicHandlers> = {
-  name: 'kvm-vapic-handlers',
+  name: 'kvmvapic-handlers',
   version: 1,
   fields: ({ u32, array }) => [u32('setTpr'), u32('setTprEax'), array('u32', 'getTpr', 8), u32('getTprStack')],
 };
 
 const romState: VmStateTable<VapicRomState> = {
-  name: 'kvm-vapic-rom',
+  name: 'kvmvapic-guest-rom',
   version: 1,
   fields: ({ unused, u32, struct }) => [
     unused(8), // signature

@@ -37,6 +37,29 @@ export interface GoldenSection {
   readonly clockNs: number;
 }
 
+/** A state description as QEMU appends it to a stream. */
+export interface Described {
+  readonly vmsd_name: string;
+  readonly version: number;
+  readonly fields: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly array_len?: number;
+    readonly struct?: Described;
+  }[];
+  readonly subsections?: readonly Described[];
+}
+
+/** QEMU 11.1's description of a section, with the subsections that the recording has; undefined without recordings. */
+export function goldenDescription(section: string): Described | undefined {
+  const file = new URL('v111-run.json', GOLDEN);
+  if (!existsSync(file)) return undefined;
+  const { vmdesc } = JSON.parse(readFileSync(file, 'utf8')) as {
+    vmdesc: { devices: (Described & { name: string })[] };
+  };
+  return vmdesc.devices.find(({ name }) => name === section);
+}
+
 /** Every recorded section of that name; empty without recordings. */
 export function goldenSections(name: string): GoldenSection[] {
   if (!existsSync(GOLDEN)) return [];
