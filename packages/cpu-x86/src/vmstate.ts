@@ -64,10 +64,10 @@ export class CpuVmState {
   fpregsFormat = 0;
   loadedTscKhz = 0n;
   /**
-   * Loaded HARD bit of interrupt_request. The interrupt controllers say it anew when the CPU runs; until then it goes on to
-   * the next host as it came.
+   * HARD and POLL of interrupt_request as loaded. The interrupt controllers say them anew when the CPU runs; until then they
+   * go on to the next host as they came. Undefined once the CPU has run.
    */
-  heldRequest = 0;
+  heldRequest: number | undefined;
   mcgCap: bigint = MCG_CAP;
 
   constructor(cpu: CpuStateAccess, userTscKhz = 0n) {
@@ -458,13 +458,12 @@ const COMMON: VmStateTable<CpuVmState> = {
     f.u32({
       name: 'interrupt_request',
       get: (d) =>
-        d.heldRequest |
-        (cells(d).get('irqLine') !== 0 ? InterruptRequest.POLL : 0) |
+        (d.heldRequest ?? (cells(d).get('irqLine') !== 0 ? InterruptRequest.POLL : 0)) |
         (cells(d).get('nmiPending') !== 0 ? InterruptRequest.NMI : 0) |
         (cells(d).get('initPending') !== 0 ? InterruptRequest.INIT : 0),
       // HARD and POLL are what the interrupt controllers say, which they say again when they are loaded
       set: (d, v) => {
-        d.heldRequest = v & InterruptRequest.HARD;
+        d.heldRequest = v & (InterruptRequest.HARD | InterruptRequest.POLL);
         cells(d).set('nmiPending', v & InterruptRequest.NMI ? 1 : 0);
         cells(d).set('initPending', v & InterruptRequest.INIT ? 1 : 0);
       },

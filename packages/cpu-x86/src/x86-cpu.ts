@@ -118,7 +118,7 @@ class X86VCpu implements VCpu {
   }
 
   run(budget: number): CpuExit {
-    this.#vmstate.heldRequest = 0;
+    this.#vmstate.heldRequest = undefined;
     return this.#core.run(budget) as CpuExit;
   }
 
@@ -148,7 +148,7 @@ class X86VCpu implements VCpu {
     core.rflags = 2;
     core.stateChanged();
     this.#vmstate.reset();
-    this.#vmstate.heldRequest = 0;
+    this.#vmstate.heldRequest = undefined;
   }
 
   /** INIT: as a reset, but memory types, machine checks and the timestamp counter are kept (SDM vol. 3A §10.1.1). */
