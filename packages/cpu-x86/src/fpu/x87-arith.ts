@@ -182,7 +182,10 @@ export const remainder: Micro = micro('x87_remainder', ['i32'], [], (m) => {
   const a = reg(m, pa);
   const b = reg(m, pb);
   const [mant, se, codes] = multi(m, rem80, a.mant, a.se, b.mant, b.se, m.param('i32', 0)) as [L, I, I];
-  m.if(settled(m), () => m.return());
+  m.if(settled(m), () => {
+    setCodes(m, m.i32(0), Sw.C2);
+    m.return();
+  });
   setReg(m, pa, { mant, se });
   // a NaN clears C2 only
   m.if(

@@ -34,7 +34,8 @@ function pushValue(m: Machine, v: F80): void {
     m.put('fpuTop', p);
     m.return();
   });
-  m.if(settled(m), () => m.return());
+  // a denormal is pushed even when DE is unmasked
+  m.if(m.and(settled(m), ~FpFlag.DE), () => m.return());
   setReg(m, p, v);
   m.put('fpuTop', p);
 }

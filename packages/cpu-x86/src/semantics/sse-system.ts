@@ -6,7 +6,7 @@ import { def } from './def.ts';
 def('fence', () => {});
 for (const group of [5, 6, 7]) enc(`np 0f ae /${group} reg`, 'fence');
 def('prefetch', () => {});
-for (const group of [0, 1, 2, 3]) enc(`0f 18 /${group} mem`, 'prefetch');
+enc('0f 18 /r', 'prefetch');
 for (const group of [0, 1, 2, 3, 4, 5, 6, 7]) enc(`0f 0d /${group} mem`, 'prefetch');
 def('clflush', (m, src) => {
   // the line must be readable, nothing else happens
