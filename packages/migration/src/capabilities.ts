@@ -1,33 +1,53 @@
 import { SternaError, unknownNameHint } from '@sterna/core';
 
-/** QEMU's capabilities in the order `query-migrate-capabilities` lists them, with what stands in the way of those not offered. */
-const CAPABILITIES = {
+/** QEMU's capabilities in the order `query-migrate-capabilities` lists them. */
+export const CAPABILITY_NAMES = [
+  'xbzrle',
+  'rdma-pin-all',
+  'auto-converge',
+  'zero-blocks',
+  'events',
+  'postcopy-ram',
+  'x-colo',
+  'release-ram',
+  'return-path',
+  'pause-before-switchover',
+  'multifd',
+  'dirty-bitmaps',
+  'postcopy-blocktime',
+  'late-block-activate',
+  'x-ignore-shared',
+  'validate-uuid',
+  'background-snapshot',
+  'zero-copy-send',
+  'postcopy-preempt',
+  'switchover-ack',
+  'dirty-limit',
+  'mapped-ram',
+] as const;
+
+/** Name of a capability, as in QMP. */
+export type CapabilityName = (typeof CAPABILITY_NAMES)[number];
+
+/** What stands in the way of those that are not offered. */
+const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   xbzrle: 'compression of repeated pages has not landed yet',
   'rdma-pin-all': 'there is no RDMA on this host',
   'auto-converge': 'CPU throttling has not landed yet',
   'zero-blocks': 'block migration was removed from QEMU',
-  events: undefined,
   'postcopy-ram': 'postcopy has not landed yet',
   'x-colo': 'COLO has not landed yet',
   'release-ram': 'postcopy has not landed yet',
-  'return-path': undefined,
-  'pause-before-switchover': undefined,
   multifd: 'multifd has not landed yet',
   'dirty-bitmaps': 'the block layer has not landed yet',
   'postcopy-blocktime': 'postcopy has not landed yet',
-  'late-block-activate': undefined,
   'x-ignore-shared': 'shared RAM files have not landed yet',
-  'validate-uuid': undefined,
   'background-snapshot': 'background snapshots have not landed yet',
   'zero-copy-send': 'this host offers no zero-copy sockets',
   'postcopy-preempt': 'postcopy has not landed yet',
-  'switchover-ack': undefined,
   'dirty-limit': 'this engine has no KVM dirty ring',
   'mapped-ram': 'mapped-ram files have not landed yet',
-} as const satisfies Record<string, string | undefined>;
-
-/** Name of a capability, as in QMP. */
-export type CapabilityName = keyof typeof CAPABILITIES;
+};
 
 /** One capability and whether it is on. */
 export interface CapabilityStatus {
@@ -45,7 +65,7 @@ export class Capabilities {
 
   /** All capabilities, in QEMU's order. */
   list(): CapabilityStatus[] {
-    return capabilityNames().map((capability) => ({ capability, state: this.#on.has(capability) }));
+    return CAPABILITY_NAMES.map((capability) => ({ capability, state: this.#on.has(capability) }));
   }
 
   /**
@@ -58,10 +78,10 @@ export class Capabilities {
     for (const { capability, state } of changes) {
       if (!isCapability(capability)) {
         throw refused(
-          `migration capability '${capability}' is unknown, ${unknownNameHint(capability, capabilityNames())}`,
+          `migration capability '${capability}' is unknown, ${unknownNameHint(capability, CAPABILITY_NAMES)}`,
         );
       }
-      const obstacle = CAPABILITIES[capability];
+      const obstacle = OBSTACLES[capability];
       if (state && obstacle !== undefined)
         throw refused(`migration capability '${capability}' is not available: ${obstacle}`);
       if (state) next.add(capability);
@@ -74,13 +94,8 @@ export class Capabilities {
   }
 }
 
-function capabilityNames(): CapabilityName[] {
-  // The table is the definition of the type.
-  return Object.keys(CAPABILITIES) as CapabilityName[];
-}
-
 function isCapability(name: string): name is CapabilityName {
-  return Object.hasOwn(CAPABILITIES, name);
+  return (CAPABILITY_NAMES as readonly string[]).includes(name);
 }
 
 function refused(message: string): SternaError {

@@ -7,12 +7,14 @@ export type {
   Derived,
   DerivedArray,
   DerivedBytes,
+  ElementOf,
   FieldBuilder,
   FieldOptions,
   KeysOf,
   NumberTimer,
   ScalarArray,
   ScalarOptions,
+  StructArrayKeysOf,
 } from './builder.ts';
 export * from './field.ts';
 export * from './live.ts';
