@@ -1,7 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
-import { lane, type Shape, simple, softOf, withLane } from './simd.ts';
+import { lane, type Shape, simple, softOf, splat, withLane } from './simd.ts';
 import { SOFT32, SOFT64 } from './small.ts';
 
 type I = Val<'i32'>;
@@ -79,6 +79,32 @@ export const WIDEN: Micro = micro('cvt_f32_to_f64', ['i64'], ['i64'], (m) => {
   const inside = m.and(m.fge(size, m.f32(2 ** -126)), m.flt(size, m.f32(Number.POSITIVE_INFINITY)));
   m.if(m.or(inside, m.eq(x, m.f32(0))), () => m.return(m.reinterpret(m.promote(x))), undefined, true);
   m.return(m.invoke<'i64'>(SOFT32.convert, bits));
+});
+
+const all = (m: Machine, mask: Val<'v128'>): I => m.eqz(m.simdTest('v128.any_true', m.simd('v128.not', mask)));
+
+/** `(v128) -> v128`: four integers to singles. */
+export const FROM_INT_PACKED: Micro = micro('cvt_i32x4_to_f32x4', ['v128'], ['v128'], (m) => {
+  const x = m.param('v128', 0);
+  m.if(simple(m), () => m.return(m.simd('f32x4.convert_i32x4_s', x)), undefined, true);
+  m.return(mapLanes(m, x, 'i32x4', 'f32x4', 4, (v) => m.invoke<'i64'>(FROM_INT.f32x4, v)));
+});
+
+/** `(v128, truncate) -> v128`: four singles to integers. */
+export const TO_INT_PACKED: Micro = micro('cvt_f32x4_to_i32x4', ['v128', 'i32'], ['v128'], (m) => {
+  const [x, chop] = [m.param('v128', 0), m.param('i32', 1)];
+  const limit = splat('f32x4', 0x4f00_0000n);
+  const inside = all(m, m.simd('f32x4.lt', m.simd('f32x4.abs', x), limit));
+  m.if(
+    m.and(simple(m), inside),
+    () => {
+      const r = m.select(chop, x, m.simd('f32x4.nearest', x));
+      m.return(m.simd('i32x4.trunc_sat_f32x4_s', r));
+    },
+    undefined,
+    true,
+  );
+  m.return(mapLanes(m, x, 'f32x4', 'i32x4', 4, (v) => m.invoke<'i64'>(TO_INT.f32x4[32], v, chop)));
 });
 
 /** Four or two lanes of one vector converted one by one into lanes of another that starts as zero. */

@@ -1,6 +1,6 @@
 import { type Val, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
-import { FROM_INT, mapLanes, NARROW, TO_INT, WIDEN } from '../fpu/simd-convert.ts';
+import { FROM_INT, FROM_INT_PACKED, mapLanes, NARROW, TO_INT, TO_INT_PACKED, WIDEN } from '../fpu/simd-convert.ts';
 import { def } from './def.ts';
 import { checkMmx, checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
@@ -37,20 +37,20 @@ conversion('cvtpd2ps', (m, src) =>
   mapLanes(m, readAligned(m, src), 'f64x2', 'f32x4', 2, (x) => m.invoke<'i64'>(NARROW, x)),
 );
 enc('66 0f 5a /r', 'cvtpd2ps', 'Vdq,Wdq');
-conversion('cvtdq2ps', (m, src) =>
-  mapLanes(m, readAligned(m, src), 'i32x4', 'f32x4', 4, (x) => m.invoke<'i64'>(FROM_INT.f32x4, x)),
-);
+conversion('cvtdq2ps', (m, src) => m.invoke<'v128'>(FROM_INT_PACKED, readAligned(m, src)));
 enc('np 0f 5b /r', 'cvtdq2ps', 'Vdq,Wdq');
 conversion('cvtdq2pd', (m, src) => m.simd('f64x2.convert_low_i32x4_s', lowOf(m, m.read(src) as L)));
 enc('f3 0f e6 /r', 'cvtdq2pd', 'Vdq,Wq');
-for (const [name, pattern, shape, lanes, chop] of [
-  ['cvtps2dq', '66 0f 5b', 'f32x4', 4, 0],
-  ['cvttps2dq', 'f3 0f 5b', 'f32x4', 4, 1],
-  ['cvtpd2dq', 'f2 0f e6', 'f64x2', 2, 0],
-  ['cvttpd2dq', '66 0f e6', 'f64x2', 2, 1],
+for (const [name, pattern, shape, chop] of [
+  ['cvtps2dq', '66 0f 5b', 'f32x4', 0],
+  ['cvttps2dq', 'f3 0f 5b', 'f32x4', 1],
+  ['cvtpd2dq', 'f2 0f e6', 'f64x2', 0],
+  ['cvttpd2dq', '66 0f e6', 'f64x2', 1],
 ] as const) {
   conversion(name, (m, src) =>
-    mapLanes(m, readAligned(m, src), shape, 'i32x4', lanes, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop))),
+    shape === 'f32x4'
+      ? m.invoke<'v128'>(TO_INT_PACKED, readAligned(m, src), m.i32(chop))
+      : mapLanes(m, readAligned(m, src), shape, 'i32x4', 2, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop))),
   );
   enc(`${pattern} /r`, name, 'Vdq,Wdq');
 }
