@@ -1,3 +1,4 @@
+import { newGeneration } from '../interp/tlb.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Seg } from '../semantics/vectors.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
@@ -22,6 +23,9 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   m.put('modeKey', key);
   m.put('stackMask', m.select(long, m.i64(-1), m.select(stack32, m.i64(0xffff_ffff), 0xffff)));
   m.put('ipMask', m.select(long, m.i64(-1), m.select(code, m.i64(0xffff_ffff), 0xffff)));
+  // the jump cache is searched by offset, so it is void when offsets mean other linear addresses
+  const codeBase = m.let(m.select(long, m.i64(0), m.get('segBase', Seg.CS)));
+  m.if(m.ne(codeBase, m.get('segEff', Seg.CS)), () => m.do(m.functionOf(newGeneration)), undefined, false);
   for (let s = 0; s < 6; s++) {
     const base = m.get('segBase', s);
     m.put('segEff', s < 4 ? m.select(long, m.i64(0), base) : base, s);
