@@ -5,6 +5,7 @@ import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
 import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { Exit } from './interp/events.ts';
+import { CC } from './interp/flags.ts';
 import { printInterpreter } from './interp/print.ts';
 import { StateView } from './state/view.ts';
 import { ACCESS } from './system/walk.ts';
@@ -200,6 +201,6 @@ export class X86Cpu {
     const s = this.state;
     s.set('eflags', (value & ~0x8d5) | 2);
     s.setBig('ccA', BigInt(value & 0x8d5));
-    s.set('ccKind', 9);
+    s.set('ccKind', CC.ALL);
   }
 }

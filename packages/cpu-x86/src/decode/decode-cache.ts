@@ -13,7 +13,8 @@ const PAGE = 4096;
 
 /**
  * Decoded runs of instructions by host page and mode key. Records live in the CPU area; the bookkeeping of runs in arrays
- * here. Dropping a run turns its records into STALE ones, so that pointers to them need no unlinking; space is reclaimed by
+ * here. Dropping a run turns its records into links to themselves, so that pointers to them need no
+ * unlinking; space is reclaimed by
  * clearing everything when it is full.
  */
 export class DecodeCache {
@@ -234,12 +235,19 @@ export class DecodeCache {
     if (crossing > 0) this.#view.setInt32(crossing + REC.link, 0, true);
     const count = this.#count[run]!;
     for (let i = 0, rec = this.#record[run]!; i < count; i++, rec += REC.size) {
-      this.#view.setUint16(rec, Handler.STALE, true);
+      this.#forget(rec);
       if (crossing !== 0) continue;
       const slot =
         (CPU_MAP.entryMap + entrySlot(page * PAGE + (this.#view.getUint16(rec + REC.pos, true) & 0xfff))) >>> 2;
       if (this.#u32[slot]! >>> 12 === page) this.#u32[slot] = 0;
     }
+  }
+
+  /** Turns a record into a link to its own place, so that whoever still points to it finds what is there now. */
+  #forget(rec: number): void {
+    this.#view.setUint16(rec, Handler.LINK, true);
+    this.#view.setInt32(rec + REC.imm, this.#view.getUint16(rec + REC.pos, true) & 0xfff, true);
+    this.#view.setInt32(rec + REC.link, 0, true);
   }
 
   /** Drops everything. Every record address becomes void. */

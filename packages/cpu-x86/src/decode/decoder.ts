@@ -2,7 +2,7 @@ import { ADDR, Handler, REC } from '../interp/records.ts';
 import { Seg } from '../semantics/vectors.ts';
 import { cellAddress } from '../state/layout.ts';
 import { STATE_BASE } from '../state/memory-map.ts';
-import { FieldFile, FieldSource, type HandlerTables, Imm, type RowPlan } from './handlers.ts';
+import { FieldFile, FieldSource, FORMS, type HandlerTables, Imm, type RowPlan } from './handlers.ts';
 import type { OpcodeMap } from './opcode-map.ts';
 
 const ZERO_SLOT = cellAddress('zero') - STATE_BASE;
@@ -218,25 +218,24 @@ export class Decoder {
     if (isMem) {
       this.#address(modrm, rex, addr, is64);
       if (this.#short) return INVALID;
-      const flat = is64 && addr === 2 && segment < 0;
-      form = flat ? (this.#index === ZERO_SLOT ? 1 : 2) : 3;
-      const handler = this.#forms[variant * 4 + form]!;
-      if (form !== 3 && handler === this.#forms[variant * 4 + 3]) form = 3;
+      const any = FORMS - 1;
+      if (!is64 || addr !== 2) form = any;
+      else if (segment < 0) form = this.#index === ZERO_SLOT ? 1 : 2;
+      else form = this.#index === ZERO_SLOT ? 3 : any;
+      if (this.#forms[variant * FORMS + form]! === this.#forms[variant * FORMS + any]) form = any;
       const stack = this.#stackBase && segment < 0;
       const seg = segment >= 0 ? segment : is64 ? 6 : this.#stackBase ? Seg.SS : Seg.DS;
-      desc =
-        form === 2
-          ? this.#scale
-          : form === 1
-            ? 0
-            : this.#scale | (seg << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
+      if (form === 1) desc = 0;
+      else if (form === 2) desc = this.#scale;
+      else if (form === 3) desc = seg * 8;
+      else desc = this.#scale | (seg << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
       if (stack) desc |= ADDR.stack;
     } else if (memOperand || options.asz) {
       const seg = segment >= 0 ? segment : is64 ? 6 : Seg.DS;
       desc = (seg << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
       if (options.asz && is64 && segment < 0) desc = (6 << ADDR.segShift) | ((2 - addr) << ADDR.sizeShift);
     }
-    const handler = this.#forms[variant * 4 + form]!;
+    const handler = this.#forms[variant * FORMS + form]!;
     if (handler === Handler.UNDEFINED) return INVALID;
     const fields = isMem ? plan.memFields : plan.regFields;
     const out = this.#out;

@@ -17,6 +17,8 @@ export interface HandlerSpec {
   readonly fused: number;
 }
 
+/** Forms of a variant. */
+export const FORMS = 5;
 /** Where a record field gets its register from, as `source | file << 2`. */
 export const FieldSource = { none: 0, reg: 1, rm: 2, opcode: 3 } as const;
 /** Register numbering of a record field. */
@@ -41,7 +43,7 @@ export interface RowPlan {
 /** Everything derived from the encoding rows. */
 export interface HandlerTables {
   readonly rows: readonly RowPlan[];
-  /** Handler of variant * 4 + form (0 register, 1 base, 2 index, 3 any). */
+  /** Handler of variant * FORMS + form (0 register, 1 base, 2 index, 3 segment, 4 any). */
   readonly forms: Uint16Array;
   readonly handlers: readonly HandlerSpec[];
   /** First handler id that is a function of its own. */
@@ -218,7 +220,13 @@ function operandKey(o: Operand): string {
 function isHot(row: Encoding, variant: Variant, operands: readonly Operand[]): boolean {
   if (definition(row.name).hot !== true || variant.code64 === false) return false;
   if (variant.rep !== '' || variant.addressSize === 16 || variant.addressSize === 32) return false;
-  return operands.every((o) => (o.kind !== 'mem' || o.form === 'base' || o.form === 'index') && o.bits !== 16);
+  // 16-bit operands are rare except as sources of extensions
+  const extends16 = row.name === 'movzx' || row.name === 'movsx';
+  return operands.every(
+    (o) =>
+      (o.kind !== 'mem' || (o.form !== 'any' && o.form !== 'moffs')) &&
+      (o.bits !== 16 || (o.kind === 'mem' && extends16)),
+  );
 }
 
 /** Expands all rows to variants and handlers, and numbers the handlers: special ones, hot ones, the rest. */
@@ -230,7 +238,7 @@ export function buildHandlers(): HandlerTables {
     const d = definition(row.name);
     const plan: RowPlan = {
       row,
-      variants: forms.length >> 2,
+      variants: forms.length / FORMS,
       sizeStride: 0,
       repStride: 0,
       aszStride: 0,
@@ -303,6 +311,7 @@ export function buildHandlers(): HandlerTables {
               noOperand ?? (allowReg ? make('reg') : undefined),
               noOperand ?? (any !== undefined && d.hot ? make('base') : any),
               noOperand ?? (any !== undefined && d.hot ? make('index') : any),
+              noOperand ?? (any !== undefined && d.hotSegment ? make('segment') : any),
               noOperand ?? any,
             );
           }

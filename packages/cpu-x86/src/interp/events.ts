@@ -21,7 +21,7 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     m.return(m.i32(0));
   };
   const setRip = (): void => {
-    // A link stands for the instruction it leads to, which may be in the next page.
+    // a LINK stands for the instruction it leads to, which may be in the next page
     const isLink = m.eq(m.load('i32.16u', rec, REC.handler), Handler.LINK);
     const offset = m.select(isLink, m.load('i64.32s', rec, REC.imm), m.and(m.load('i64.16u', rec, REC.pos), 0xfff));
     const linear = m.add(m.get('pcPage'), offset);

@@ -3,6 +3,7 @@ import type { Int, Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import type { Bits } from '../semantics/operand.ts';
 import { Flag } from '../semantics/vectors.ts';
+import { multiplyHigh } from '../semantics/wide.ts';
 
 /**
  * Values of ccKind. With operands and result sign-extended to 64 bits, carry and overflow of every width have the same
@@ -23,8 +24,16 @@ export const CC = {
   DEC: 6,
   /** CF, OF and AF are given in ccA; ZF, SF, PF come from ccRes. */
   GIVEN: 8,
+  /** Left shift: ccA is the value, ccB the count (not 0) and the operand size << 8. */
+  SHL: 9,
+  /** Logical right shift, alike. */
+  SHR: 10,
+  /** Arithmetic right shift of the sign-extended value, alike. */
+  SAR: 11,
+  /** Signed multiplication of ccA and ccB truncated to ccRes: CF and OF when it did not fit. */
+  MUL: 12,
   /** All six are given in ccA. */
-  ALL: 9,
+  ALL: 13,
 } as const;
 
 /** Sign-extends an operand to i64. */
@@ -42,6 +51,25 @@ function resultFlags(m: Machine, res: Val<'i64'>): Val<'i32'> {
   return m.or(m.or(parity, zero), sign);
 }
 
+function shiftCount(m: Machine): Val<'i64'> {
+  return m.and(m.get('ccB'), 0xff);
+}
+
+function shiftBits(m: Machine): Val<'i64'> {
+  return m.shrU(m.get('ccB'), 8);
+}
+
+/** 1 when the signed product of ccA and ccB is not ccRes. */
+const multiplyOverflow: Micro = micro('multiply_overflow', [], ['i32'], (m) => {
+  const a = m.let(m.get('ccA'));
+  const b = m.let(m.get('ccB'));
+  const res = m.let(m.get('ccRes'));
+  const high = m.let(m.invoke<'i64'>(multiplyHigh, a, b));
+  m.set(high, m.sub(high, m.and(m.shrS(a, 63), b)));
+  m.set(high, m.sub(high, m.and(m.shrS(b, 63), a)));
+  m.return(m.or(m.ne(m.mul(a, b), res), m.ne(high, m.shrS(res, 63))));
+});
+
 /** CF as 0 or 1 from the lazy state. */
 export const evalCarry: Micro = micro('eval_carry', [], ['i32'], (m) => {
   const a = (): Val<'i64'> => m.get('ccA');
@@ -57,6 +85,11 @@ export const evalCarry: Micro = micro('eval_carry', [], ['i32'], (m) => {
       () => m.return(m.i32(1)),
       () => m.return(m.i32(0)),
       () => m.return(m.i32(1)),
+      () => m.return(m.and(m.wrap(a()), 1)),
+      () => m.return(m.and(m.wrap(m.shrU(a(), m.sub(shiftBits(m), shiftCount(m)))), 1)),
+      () => m.return(m.and(m.wrap(m.shrU(a(), m.sub(shiftCount(m), 1))), 1)),
+      () => m.return(m.and(m.wrap(m.shrS(a(), m.sub(shiftCount(m), 1))), 1)),
+      () => m.return(m.invoke(multiplyOverflow)),
     ],
     () => m.return(m.and(m.wrap(a()), 1)),
   );
@@ -71,6 +104,20 @@ export const evalFlags: Micro = micro('eval_flags', [], ['i32'], (m) => {
   const res = m.let(m.get('ccRes'));
   const out = m.let(resultFlags(m, res));
   m.if(m.eq(kind, CC.GIVEN), () => m.return(m.or(out, m.wrap(a))));
+  m.if(m.geU(kind, CC.SHL), () => {
+    const carry = m.let(m.invoke(evalCarry));
+    const overflow = m.local('i32');
+    m.switch(
+      m.sub(kind, CC.SHL),
+      [
+        () => m.set(overflow, m.xor(carry, m.wrap(m.shrU(res, 63)))),
+        () => m.set(overflow, m.and(m.wrap(m.shrU(a, m.sub(shiftBits(m), 1))), 1)),
+        () => m.set(overflow, 0),
+      ],
+      () => m.set(overflow, carry),
+    );
+    m.return(m.or(out, m.or(carry, m.shl(overflow, 11))));
+  });
   const b = m.let(m.get('ccB'));
   const x = m.let(m.xor(a, res));
   // overflow: operands' signs against the result's; additions have b's sign equal to a's, subtractions different

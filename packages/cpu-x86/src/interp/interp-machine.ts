@@ -236,16 +236,17 @@ export class InterpMachine extends Machine {
     return this.let(this.#flat(op.form));
   }
 
-  #flat(form: 'base' | 'index'): Val<'i64'> {
+  #flat(form: 'base' | 'index' | 'segment'): Val<'i64'> {
     const reg = (at: number): Val<'i64'> => this.load('i64', this.#field(at), STATE_BASE);
     const base = this.add(reg(REC.reg2), this.load('i64.32s', this.pc, REC.disp));
     if (form === 'base') return base;
+    if (form === 'segment') return this.add(base, this.load('i64', this.#field(REC.scale), cellAddress('segEff')));
     return this.add(base, this.shl(reg(REC.index), this.load('i64.8u', this.pc, REC.scale)));
   }
 
   linear(op: Operand, bytes = op.bits / 8, write = false, delta?: Val<'i64'>): Val<'i64'> {
     if (op.kind !== 'mem') throw new Error(`${this.name}: not a memory operand`);
-    if (op.form === 'base' || op.form === 'index') {
+    if (op.form !== 'any' && op.form !== 'moffs') {
       const flat = this.#flat(op.form);
       return this.let(delta === undefined ? flat : this.add(flat, delta));
     }
@@ -379,6 +380,13 @@ export class InterpMachine extends Machine {
   // Flags
 
   setFlags(kind: FlagKind, bits: Bits, a: Int, b: Int, result: Int, carry?: Val<'i32'>): void {
+    if (kind === 'shl' || kind === 'shr' || kind === 'sar' || kind === 'mul') {
+      this.put('ccKind', { shl: CC.SHL, shr: CC.SHR, sar: CC.SAR, mul: CC.MUL }[kind]);
+      this.put('ccRes', signExtend(this, result, bits));
+      this.put('ccA', kind === 'shl' || kind === 'shr' ? zeroExtend(this, a) : signExtend(this, a, bits));
+      this.put('ccB', kind === 'mul' ? signExtend(this, b, bits) : this.add(zeroExtend(this, b), bits << 8));
+      return;
+    }
     const sub = kind === 'sub' || kind === 'sbb' || kind === 'dec' || kind === 'logic';
     if (kind === 'inc' || kind === 'dec')
       this.put('ccKind', this.add(this.let(this.cf()), kind === 'inc' ? CC.INC : CC.DEC));
@@ -451,7 +459,7 @@ export class InterpMachine extends Machine {
       14: () => this.leS(a(), b()),
       15: () => this.gtS(a(), b()),
     };
-    const known = which === 2 || which === 4 ? this.leU(this.get('ccKind'), CC.GIVEN) : this.eqz(this.get('ccKind'));
+    const known = which === 2 || which === 4 ? this.ltU(this.get('ccKind'), CC.ALL) : this.eqz(this.get('ccKind'));
     this.if(
       known,
       () => this.set(r, fast[cc]!()),
@@ -714,6 +722,10 @@ export class InterpMachine extends Machine {
           : this.let(this.and(this.add(this.get('regs', 4), offset), this.get('stackMask')));
     return this.loadLinear(this.stackLinear(at, bits / 8, false), bits, { stack: true }) as Val<IntType>;
   }
+}
+
+function zeroExtend(m: Machine, v: Int): Val<'i64'> {
+  return v.type === 'i64' ? (v as Val<'i64'>) : m.extU(v as Val<'i32'>);
 }
 
 function fileBase(file: string): number {

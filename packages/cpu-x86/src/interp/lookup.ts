@@ -115,23 +115,13 @@ export const branchSlow: Micro = micro('branch_slow', ['i32', 'i32'], ['i32'], (
   m.put('rip', target);
   const epoch = m.let(m.get('cacheEpoch'));
   const found = m.let(m.invoke(find));
+  // the jump cache may still name a dropped record, which is a link to itself
+  m.if(m.eq(found, rec), () => m.set(found, m.invoke(lookup)), undefined, false);
   const inPage = m.and(m.eqz(m.shrU(m.load('i32', rec, REC.imm), 12)), m.eq(codeLinear(m, target), linear));
   m.if(m.and(m.and(m.geU(found, 16), inPage), m.eq(epoch, m.get('cacheEpoch'))), () =>
     m.store('i32', rec, found, REC.link),
   );
   m.return(found);
-});
-
-/** Continues at a LINK record's target: as {@link branchSlow}. */
-export const linkSlow: Micro = micro('link_slow', ['i32'], ['i32'], (m) => {
-  m.return(m.invoke(branchSlow, m.param('i32', 0), m.i32(0)));
-});
-
-/** Looks a dropped record's instruction up again. */
-export const staleSlow: Micro = micro('stale_slow', ['i32'], ['i32'], (m) => {
-  const linear = m.add(m.get('pcPage'), m.and(m.load('i64.16u', m.param('i32', 0), REC.pos), 0xfff));
-  m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
-  m.return(m.invoke(lookup));
 });
 
 /**

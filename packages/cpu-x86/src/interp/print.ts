@@ -1,17 +1,18 @@
 import { MEMORY_LAYOUT } from '@sterna/core';
-import { type FuncRef, type Label, ModuleBuilder } from '@sterna/wasm';
+import { type FuncRef, type Label, ModuleBuilder, type Val } from '@sterna/wasm';
 import type { HandlerSpec, HandlerTables } from '../decode/handlers.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Leave, Vec } from '../semantics/vectors.ts';
+import { CPU_MAP } from '../state/memory-map.ts';
 import { updateMode } from '../system/mode.ts';
 import { between } from './events.ts';
 import { EXPORTED_MICRO } from './exported.ts';
 import { evalFlags, fusedCondition } from './flags.ts';
 import * as host from './host.ts';
 import { InterpMachine, type Linker } from './interp-machine.ts';
-import { branchSlow as branchSlowMicro, crossSlow, find as findMicro, linkSlow, staleSlow } from './lookup.ts';
+import { branchSlow as branchSlowMicro, crossSlow, find as findMicro } from './lookup.ts';
 import { noteWrite } from './physical.ts';
 import { Handler, REC } from './records.ts';
 import { flushTlb, flushWriteTags } from './tlb.ts';
@@ -20,19 +21,27 @@ const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64:
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
 
 /** Prints the interpreter: a module with the dispatcher, one function for each cold handler and the microcode. */
-export function printInterpreter(tables: HandlerTables): Uint8Array<ArrayBuffer> {
-  return new Printer(tables).print();
+export function printInterpreter(tables: HandlerTables, options: PrintOptions = {}): Uint8Array<ArrayBuffer> {
+  return new Printer(tables, options).print();
+}
+
+/** Variations of the printed module. */
+export interface PrintOptions {
+  /** Count executions: a u32 for each handler at CPU_MAP.constants. Tells which definitions deserve `hot`. */
+  readonly counters?: boolean;
 }
 
 class Printer implements Linker {
   readonly #tables: HandlerTables;
+  readonly #options: PrintOptions;
   readonly #module = new ModuleBuilder();
   readonly #hosts = new Map<string, FuncRef>();
   readonly #micros = new Map<Micro, InterpMachine>();
   readonly #queue: [Micro, InterpMachine][] = [];
 
-  constructor(tables: HandlerTables) {
+  constructor(tables: HandlerTables, options: PrintOptions) {
     this.#tables = tables;
+    this.#options = options;
   }
 
   host(fn: HostFunction): FuncRef {
@@ -86,14 +95,11 @@ class Printer implements Linker {
         body(c);
         return c;
       });
-    const uncounted = (name: string, fn: Micro): FuncRef =>
-      special(name, (c) => {
-        c.put('icLeft', c.add(c.get('icLeft'), 1));
-        c.return(c.call(this.micro(fn), c.pc));
-      });
-    slots[Handler.LINK] = uncounted('link', linkSlow);
-    slots[Handler.STALE] = uncounted('stale', staleSlow);
-    slots[Handler.CROSS] = uncounted('cross', crossSlow);
+    slots[Handler.LINK] = special('link', (c) => c.unreachable());
+    slots[Handler.CROSS] = special('cross', (c) => {
+      c.put('icLeft', c.add(c.get('icLeft'), 1));
+      c.return(c.call(this.micro(crossSlow), c.pc));
+    });
     slots[Handler.UNDEFINED] = special('undefined', (c) => c.raise(Vec.UD));
     slots[Handler.TOO_LONG] = special('too_long', (c) => c.raise(Vec.GP));
     m.elements(0, slots);
@@ -154,13 +160,21 @@ class Printer implements Linker {
       const spent = c.openBlock(0x02);
       c.set(count, c.sub(count, 1));
       c.brIf(spent, c.ltS(count, 0), false);
+      if (this.#options.counters) {
+        const slot = (): Val<'i32'> => c.shl(c.load('i32.16u', c.pc, REC.handler), 2);
+        c.store('i32', slot(), c.add(c.load('i32', slot(), CPU_MAP.constants), 1), CPU_MAP.constants);
+      }
       const cold = c.openBlock(0x02);
       const labels: Label[] = [];
       for (const _ of hot) labels.push(c.openBlock(0x02));
       labels.reverse();
       // ids below the first hot handler are special ones
-      const table = Array.from({ length: Handler.first }, () => cold);
+      const link = c.openBlock(0x02);
+      const table = Array.from({ length: Handler.first }, (_, id) => (id === Handler.LINK ? link : cold));
       c.brTable(c.load('i32.16u', c.pc, REC.handler), [...table, ...labels], cold);
+      c.closeBlock(); // link: not an instruction, so not counted
+      c.set(count, c.add(count, 1));
+      c.takeBranch(0, c.i32(1));
       for (const spec of hot) {
         c.closeBlock();
         this.#hotHandler(c, spec, again);

@@ -33,17 +33,15 @@ export const ADDR = { segShift: 2, sizeShift: 5, size64: 0, size32: 1, size16: 2
 
 /** Handlers that are not instructions. They come first and are never counted as executed. */
 export const Handler = {
-  /** Continue at `imm` (relative to the page): end of a page or of a run. */
+  /** Continue at `imm` (relative to the page): end of a page or of a run, or a dropped record. */
   LINK: 0,
-  /** The record was dropped; look the instruction up again. */
-  STALE: 1,
   /** The instruction crosses into the next page. */
-  CROSS: 2,
+  CROSS: 1,
   /** #UD. */
-  UNDEFINED: 3,
+  UNDEFINED: 2,
   /** #GP(0): longer than 15 bytes. */
-  TOO_LONG: 4,
-  first: 5,
+  TOO_LONG: 3,
+  first: 4,
 } as const;
 
 /** modeKey bits. */

@@ -34,22 +34,26 @@ function alu(n: number, name: string, kind: 'add' | 'sub' | 'logic', f: Compute)
       d.store(r);
       m.setFlags(kind, dst.bits, d.value, s, r);
     },
-    { hot: true },
+    { hot: true, hotSegment: kind !== 'logic' },
   );
   aluRows(n, name);
 }
 
 /** Addition and subtraction with the carry flag. */
 function aluCarry(n: number, name: string, kind: 'adc' | 'sbb'): void {
-  def(name, (m, dst, src) => {
-    const s = m.read(src);
-    const d = m.rmw(dst);
-    const c = m.let(m.cf());
-    const wide = (dst.bits === 64 ? m.extU(c) : c) as Int;
-    const r = m.let(kind === 'adc' ? m.add(m.add(d.value, s), wide) : m.sub(m.sub(d.value, s), wide));
-    d.store(r);
-    m.setFlags(kind, dst.bits, d.value, s, r, c);
-  });
+  def(
+    name,
+    (m, dst, src) => {
+      const s = m.read(src);
+      const d = m.rmw(dst);
+      const c = m.let(m.cf());
+      const wide = (dst.bits === 64 ? m.extU(c) : c) as Int;
+      const r = m.let(kind === 'adc' ? m.add(m.add(d.value, s), wide) : m.sub(m.sub(d.value, s), wide));
+      d.store(r);
+      m.setFlags(kind, dst.bits, d.value, s, r, c);
+    },
+    { hot: true },
+  );
   aluRows(n, name);
 }
 
@@ -68,7 +72,7 @@ def(
     const d = m.read(dst);
     m.setFlags('sub', dst.bits, d, s, m.let(m.sub(d, s)));
   },
-  { hot: true },
+  { hot: true, hotSegment: true },
 );
 aluRows(7, 'cmp');
 
@@ -98,7 +102,7 @@ function step(name: 'inc' | 'dec'): void {
       d.store(r);
       m.setFlags(name, dst.bits, d.value, one, r);
     },
-    { hot: true },
+    { hot: true, hotSegment: true },
   );
 }
 step('inc');
@@ -186,20 +190,9 @@ enc('f7 /5', 'imul', 'Ev');
 
 /** Truncating signed multiplication of two operands to a third. */
 function multiplyTo(m: Machine, dst: Operand, a: Int, b: Int): void {
-  if (dst.bits === 64) {
-    const low = m.let(m.mul(a as Val<'i64'>, b as Val<'i64'>));
-    const high = m.let(m.invoke<'i64'>(multiplyHigh, a, b));
-    const zero = m.i64(0);
-    m.set(high, m.sub(high, m.select(m.ltS(a, 0), b as Val<'i64'>, zero)));
-    m.set(high, m.sub(high, m.select(m.ltS(b, 0), a as Val<'i64'>, zero)));
-    m.write(dst, low);
-    overflowFlags(m, 64, low, m.ne(high, m.shrS(low, 63)));
-    return;
-  }
-  const product = m.let(m.mul(widen(m, a, dst.bits, true), widen(m, b, dst.bits, true)));
-  const low = m.let(m.wrap(product));
+  const low = m.let(m.mul(a, b));
   m.write(dst, low);
-  overflowFlags(m, dst.bits, low, m.ne(product, widen(m, low, dst.bits, true)));
+  m.setFlags('mul', dst.bits, a, b, low);
 }
 def('imul2', (m, dst, src) => multiplyTo(m, dst, m.read(src), m.read(dst)), { hot: true });
 enc('0f af /r', 'imul2', 'Gv,Ev');

@@ -4,7 +4,7 @@ import { def } from './def.ts';
 import type { Int } from './machine.ts';
 import { Flag, Reg } from './vectors.ts';
 
-def('mov', (m, dst, src) => m.write(dst, m.read(src)), { hot: true });
+def('mov', (m, dst, src) => m.write(dst, m.read(src)), { hot: true, hotSegment: true });
 enc('88-8b /r', 'mov', 'Eb,Gb Ev,Gv Gb,Eb Gv,Ev');
 enc('c6 /0', 'mov', 'Eb,Ib');
 enc('c7 /0', 'mov', 'Ev,Iz');

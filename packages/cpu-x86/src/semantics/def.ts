@@ -11,6 +11,8 @@ export interface DefOptions {
    * a kernel boot shows to be frequent, and only when short.
    */
   readonly hot?: boolean;
+  /** Print also the form with an FS- or GS-relative operand there (per-CPU variables). */
+  readonly hotSegment?: boolean;
 }
 
 /** A named instruction definition. */

@@ -48,8 +48,8 @@ export interface ReadModifyWrite {
   store(value: Int): void;
 }
 
-/** Formula of the lazy flags; operands are given at the operation's size. */
-export type FlagKind = 'add' | 'sub' | 'adc' | 'sbb' | 'inc' | 'dec' | 'logic';
+/** Formula of the lazy flags; operands are given at the operation's size. Shifts: `b` is the masked count, not 0. */
+export type FlagKind = 'add' | 'sub' | 'adc' | 'sbb' | 'inc' | 'dec' | 'logic' | 'mul' | 'shl' | 'shr' | 'sar';
 
 /**
  * What the semantics of instructions are written against. It is a wasm function body (`Code`: expressions, locals, control

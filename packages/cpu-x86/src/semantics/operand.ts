@@ -6,9 +6,10 @@ export type RegFile = 'gpr' | 'xmm' | 'mmx' | 'sreg' | 'creg' | 'dreg' | 'st';
 
 /**
  * How a memory operand's address is formed. `base`: 64-bit base + displacement; `index`: base + index * scale + displacement;
- * `any`: everything (segments, 16/32-bit addressing), decided from the record at run time; `moffs`: a full-width absolute offset.
+ * `segment`: as base,
+ * plus an FS or GS base in 64-bit mode; `any`: everything (segments, 16/32-bit addressing), decided from the record at run time; `moffs`: a full-width absolute offset.
  */
-export type MemForm = 'base' | 'index' | 'any' | 'moffs';
+export type MemForm = 'base' | 'index' | 'segment' | 'any' | 'moffs';
 
 /** An operand of the instruction being defined. Opaque to semantics, which hand it to `Machine.read` and friends. */
 export type Operand =

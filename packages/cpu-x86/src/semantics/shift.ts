@@ -25,55 +25,31 @@ function rows(group: number, name: string, hex: string[] = ['c0', 'c1', 'd0', 'd
   });
 }
 
-/** SHL, SHR and SAR: the result, and CF and OF of a count that is not zero. */
-type ShiftRule = (
-  m: Machine,
-  v: Int,
-  n: Int,
-  bits: number,
-) => { readonly result: Int; readonly cf: Val<'i32'>; readonly of: (result: Int, cf: Val<'i32'>) => Val<'i32'> };
-
-function shift(name: string, rule: ShiftRule): void {
+/** SHL, SHR and SAR. A count of zero changes nothing (but a 32-bit register's upper half is still cleared). */
+function shift(name: 'shl' | 'shr' | 'sar', result: (m: Machine, v: Int, n: Int, bits: number) => Int): void {
   def(
     name,
     (m, dst, src) => {
-      const { bits } = dst;
-      const n = countOf(m, src, bits);
+      const n = countOf(m, src, dst.bits);
       const d = m.rmw(dst);
       m.if(
         m.ne(n, 0),
         () => {
-          const { result, cf, of } = rule(m, d.value, n, bits);
-          const r = m.let(result);
-          const c = m.let(cf);
+          const r = m.let(result(m, d.value, n, dst.bits));
           d.store(r);
-          m.setFlagsResult(bits, r, m.or(c, m.shl(of(r, c), 11)));
+          m.setFlags(name, dst.bits, d.value, n, r);
         },
         () => d.store(d.value),
+        src.kind === 'imm' ? true : undefined,
       );
     },
     { hot: true },
   );
 }
 
-shift('shl', (m, v, n, bits) => ({
-  result: m.shl(v, n),
-  // the bit shifted out last: kept above the operand for narrow ones
-  cf:
-    bits === 8 || bits === 16
-      ? m.and(m.shrU(m.shl(v as Val<'i32'>, n as Val<'i32'>), bits), 1)
-      : m.and(low32(m, m.shrU(v, m.sub(m.literal(v.type, bits), n))), 1),
-  of: (r, c) => m.xor(topBit(m, r, bits), c),
-}));
-shift('shr', (m, v, n, bits) => ({
-  result: m.shrU(v, n),
-  cf: m.and(low32(m, m.shrU(v, m.sub(n, 1))), 1),
-  of: () => topBit(m, v, bits),
-}));
-shift('sar', (m, v, n, bits) => {
-  const s = m.let((bits === 8 ? m.ext8(v) : bits === 16 ? m.ext16(v) : v) as Int);
-  return { result: m.shrS(s, n), cf: m.and(low32(m, m.shrS(s, m.sub(n, 1))), 1), of: () => m.i32(0) };
-});
+shift('shl', (m, v, n) => m.shl(v, n));
+shift('shr', (m, v, n) => m.shrU(v, n));
+shift('sar', (m, v, n, bits) => m.shrS((bits === 8 ? m.ext8(v) : bits === 16 ? m.ext16(v) : v) as Int, n));
 rows(4, 'shl');
 rows(5, 'shr');
 rows(6, 'shl');
@@ -86,30 +62,34 @@ function rotateFlags(m: Machine, cf: Val<'i32'>, of: Val<'i32'>): void {
 }
 
 function rotate(name: 'rol' | 'ror'): void {
-  def(name, (m, dst, src) => {
-    const { bits } = dst;
-    const n = countOf(m, src, bits);
-    const d = m.rmw(dst);
-    m.if(
-      m.ne(n, 0),
-      () => {
-        const narrow = bits === 8 || bits === 16;
-        const v = d.value as Val<'i32'>;
-        let r: Int;
-        if (narrow) {
-          const k = m.let(m.and(n as Val<'i32'>, bits - 1));
-          const back = m.and(m.sub(m.i32(bits), k), bits - 1);
-          const raw = name === 'rol' ? m.or(m.shl(v, k), m.shrU(v, back)) : m.or(m.shrU(v, k), m.shl(v, back));
-          r = m.let(m.and(raw, bits === 8 ? 0xff : 0xffff));
-        } else r = m.let(name === 'rol' ? m.rotl(d.value, n) : m.rotr(d.value, n));
-        d.store(r);
-        const top = m.let(topBit(m, r, bits));
-        const cf = name === 'rol' ? m.let(m.and(low32(m, r), 1)) : top;
-        rotateFlags(m, cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
-      },
-      () => d.store(d.value),
-    );
-  });
+  def(
+    name,
+    (m, dst, src) => {
+      const { bits } = dst;
+      const n = countOf(m, src, bits);
+      const d = m.rmw(dst);
+      m.if(
+        m.ne(n, 0),
+        () => {
+          const narrow = bits === 8 || bits === 16;
+          const v = d.value as Val<'i32'>;
+          let r: Int;
+          if (narrow) {
+            const k = m.let(m.and(n as Val<'i32'>, bits - 1));
+            const back = m.and(m.sub(m.i32(bits), k), bits - 1);
+            const raw = name === 'rol' ? m.or(m.shl(v, k), m.shrU(v, back)) : m.or(m.shrU(v, k), m.shl(v, back));
+            r = m.let(m.and(raw, bits === 8 ? 0xff : 0xffff));
+          } else r = m.let(name === 'rol' ? m.rotl(d.value, n) : m.rotr(d.value, n));
+          d.store(r);
+          const top = m.let(topBit(m, r, bits));
+          const cf = name === 'rol' ? m.let(m.and(low32(m, r), 1)) : top;
+          rotateFlags(m, cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
+        },
+        () => d.store(d.value),
+      );
+    },
+    { hot: true },
+  );
 }
 rotate('rol');
 rotate('ror');
