@@ -43,8 +43,13 @@ if (guestName !== undefined && guestName !== 'linux' && guestName !== 'tiny') {
   process.exit(2);
 }
 
+/** Whether the last thing on stdout was an unfinished line of the guest. */
+let midLine = false;
 const say = (line: string): void => {
-  if (!json) process.stdout.write(`\x1b[1m== ${line}\x1b[0m\n`);
+  if (json) return;
+  const text = `== ${line}`;
+  process.stdout.write(`${midLine ? '\n' : ''}${process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text}\n`);
+  midLine = false;
 };
 const directory = mkdtempSync(join(tmpdir(), 'sterna-start-'));
 const machines: MachineProcess[] = [];
@@ -96,7 +101,12 @@ async function run(guest: Guest): Promise<Figures> {
 function start(name: string, args: readonly string[]): MachineProcess {
   const machine = new MachineProcess(name, directory, args);
   machines.push(machine);
-  if (!json) machine.onSerial = (text) => void process.stdout.write(text);
+  if (!json) {
+    machine.onSerial = (text) => {
+      process.stdout.write(text);
+      midLine = !text.endsWith('\n');
+    };
+  }
   return machine;
 }
 
@@ -148,7 +158,6 @@ function figuresOf(guest: Guest, bootTime: number, info: MigrationInfo, passes: 
 
 function summarize(figures: Figures): void {
   const { bootTime, totalTime, downtime, bytes, passes, ticks, lost, ok } = figures;
-  process.stdout.write('\n');
   say(`guest:     ${figures.guest}`);
   say(`boot:      ${(bootTime / 1000).toFixed(1)} s until its counter started`);
   say(`migration: ${(bytes / 2 ** 20).toFixed(1)} MiB in ${totalTime} ms and ${passes} passes`);
