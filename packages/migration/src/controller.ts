@@ -163,7 +163,10 @@ export class MigrationController {
       if (status.move(from, 'failed')) return;
   }
 
-  /** Cancels an outgoing migration; nothing happens without one, or when the destination may already own the guest. */
+  /**
+   * Cancels an outgoing migration; nothing happens without one, or when the destination may already own the guest.
+   * QUIRK: QEMU still cancels then, and both sides may run the guest.
+   */
   cancel(): void {
     const outgoing = this.#outgoing;
     if (outgoing === undefined || outgoing.source?.committed === true) return;

@@ -7,7 +7,7 @@ import type { DestinationContext } from './context.ts';
 const MAX_DESCRIPTION = 64 * 2 ** 20;
 
 /**
- * Phase 3: has everything come? QEMU does not notice a missing device section and starts a guest whose
+ * Phase 3: has everything come? QUIRK: QEMU does not notice a missing device section and starts a guest whose
  * devices have forgotten everything; here the load fails.
  */
 export function checkComplete(ctx: DestinationContext): void {

@@ -90,6 +90,8 @@ class SocketListener implements MigrationListener {
     this.#accepted = new Promise((resolve, reject) => {
       this.#closed = reject;
       server.once('connection', (socket) => {
+        // Until somebody accepts it; an early error is found by the first read.
+        socket.on('error', () => {});
         resolve(socket);
         // One stream is expected; whoever comes later is not part of it.
         server.on('connection', (other) => other.destroy());

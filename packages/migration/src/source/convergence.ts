@@ -6,8 +6,8 @@ const POLISH_ROUNDS = 8;
 /**
  * Decides when to stop the guest.
  *
- * QEMU stops it as soon as the rest fits `downtime-limit` at the measured rate.
- * That makes the limit the typical downtime. As long as each further round
+ * QUIRK: QEMU stops it as soon as the rest fits `downtime-limit` at the measured rate.
+ * That makes the limit the typical downtime. Here, as long as each further round
  * leaves at most half of what the one before left, it is cheap to go on: the
  * rounds together take no longer than the first, and the guest sees a few
  * milliseconds. When that stops helping the rule is QEMU's.
