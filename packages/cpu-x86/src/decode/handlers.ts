@@ -2,7 +2,7 @@ import { canFuse } from '../interp/flags.ts';
 import { Handler } from '../interp/records.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
-import type { Bits, MemForm, Operand, RegField, RegFile } from '../semantics/operand.ts';
+import { type Bits, isMem, type MemForm, type Operand, type RegField, type RegFile } from '../semantics/operand.ts';
 import { type Encoding, encodings } from './enc.ts';
 
 /** A handler to print: one definition for one combination of sizes and operand forms. */
@@ -57,15 +57,16 @@ const SIZES = [16, 32, 64] as const;
 const ADDRESS_SIZES = [16, 32, 64] as const;
 const REPS = ['', 'repe', 'repne'] as const;
 /** Definitions whose flags a following Jcc may use at once. */
-const FUSIBLE = new Set(['cmp', 'test', 'sub', 'and', 'dec']);
+const FUSIBLE: ReadonlyMap<string, 'all' | 'registers'> = new Map([
+  ['cmp', 'all'],
+  ['test', 'all'],
+  ['dec', 'all'],
+  ['sub', 'registers'],
+  ['and', 'registers'],
+]);
 
 function dependsOnSize(row: Encoding): boolean {
   return row.options.osz === true || row.operands.some((o) => /^(rAX|rDX|[A-Z](v|z|y|p|s))$/.test(o));
-}
-
-interface Placed {
-  readonly letter: string;
-  readonly bits: Bits;
 }
 
 function bitsOf(text: string, size: 16 | 32 | 64, code64: boolean): Bits {
@@ -218,7 +219,9 @@ function operandKey(o: Operand): string {
 
 /** Whether a handler belongs in the dispatcher's function. */
 function isHot(row: Encoding, variant: Variant, operands: readonly Operand[]): boolean {
-  if (definition(row.name).hot !== true || variant.code64 === false) return false;
+  const { hot } = definition(row.name);
+  if (!hot || variant.code64 === false) return false;
+  if (hot === 'registers' && operands.some(isMem)) return false;
   if (variant.rep !== '' || variant.addressSize === 16 || variant.addressSize === 32) return false;
   // 16-bit operands are rare except as sources of extensions
   const extends16 = row.name === 'movzx' || row.name === 'movsx';
@@ -309,8 +312,8 @@ export function buildHandlers(): HandlerTables {
             const noOperand = !usesRm ? make('reg') : undefined;
             forms.push(
               noOperand ?? (allowReg ? make('reg') : undefined),
-              noOperand ?? (any !== undefined && d.hot ? make('base') : any),
-              noOperand ?? (any !== undefined && d.hot ? make('index') : any),
+              noOperand ?? (any !== undefined && d.hot === true ? make('base') : any),
+              noOperand ?? (any !== undefined && d.hot === true ? make('index') : any),
               noOperand ?? (any !== undefined && d.hotSegment ? make('segment') : any),
               noOperand ?? any,
             );
@@ -327,7 +330,7 @@ function number(rows: RowPlan[], forms: (HandlerSpec | undefined)[], specs: Hand
   const hot = specs.filter((s) => s.hot);
   const fusedPairs: [HandlerSpec, HandlerSpec][] = [];
   for (const s of hot) {
-    if (!FUSIBLE.has(s.name)) continue;
+    if (!FUSIBLE.has(s.name) || (FUSIBLE.get(s.name) === 'registers' && s.operands.some(isMem))) continue;
     for (let cc = 0; cc < 16; cc++) {
       if (canFuse(s.name, cc)) fusedPairs.push([s, { ...s, key: `${s.key} + j${cc}`, fused: cc }]);
     }

@@ -7,7 +7,7 @@ import { cellAddress } from '../state/layout.ts';
 import { CPU_MAP, TLB } from '../state/memory-map.ts';
 import { ACCESS, WALK, walk } from '../system/walk.ts';
 import { mmioRead, mmioWrite } from './host.ts';
-import { hostAddress, mapEntry, noteWrite } from './physical.ts';
+import { mapEntry, noteWrite } from './physical.ts';
 import { TLB_GLOBAL } from './tlb.ts';
 
 /** Bits beside the size (low half) in the last parameter of the access functions. */

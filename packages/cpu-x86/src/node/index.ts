@@ -1,1 +1,1 @@
-export {};
+export { prepareInterpreter } from './interpreter-cache.ts';

@@ -52,7 +52,7 @@ function aluCarry(n: number, name: string, kind: 'adc' | 'sbb'): void {
       d.store(r);
       m.setFlags(kind, dst.bits, d.value, s, r, c);
     },
-    { hot: true },
+    { hot: 'registers' },
   );
   aluRows(n, name);
 }
@@ -120,7 +120,7 @@ def(
     const d = m.rmw(dst);
     d.store(m.not(d.value));
   },
-  { hot: true },
+  { hot: 'registers' },
 );
 def(
   'neg',
@@ -131,7 +131,7 @@ def(
     d.store(r);
     m.setFlags('sub', dst.bits, zero, d.value, r);
   },
-  { hot: true },
+  { hot: 'registers' },
 );
 enc('f6 /2', 'not', 'Eb', { lock: true });
 enc('f7 /2', 'not', 'Ev', { lock: true });

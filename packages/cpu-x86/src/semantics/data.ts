@@ -66,7 +66,7 @@ def(
     d.store(s);
     m.write(src, d.value);
   },
-  { hot: true },
+  { hot: 'registers' },
 );
 enc('86-87 /r', 'xchg', 'Eb,Gb Ev,Gv', { lock: true });
 enc('91-97', 'xchg', 'Zv,rAX');
@@ -100,11 +100,11 @@ def(
     const c = m.let(m.cond(m.variant.cc));
     m.write(dst, m.select(c, s, m.read(dst)));
   },
-  { hot: true },
+  { hot: 'registers' },
 );
 enc('0f 40-4f /r', 'cmovcc', 'Gv,Ev', { cc: true });
 
-def('setcc', (m, dst) => m.write(dst, m.let(m.cond(m.variant.cc))), { hot: true });
+def('setcc', (m, dst) => m.write(dst, m.let(m.cond(m.variant.cc))), { hot: 'registers' });
 enc('0f 90-9f /r', 'setcc', 'Eb', { cc: true });
 
 def(

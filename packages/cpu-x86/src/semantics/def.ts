@@ -8,9 +8,9 @@ export type Semantics = (m: Machine, ...operands: Operand[]) => void;
 export interface DefOptions {
   /**
    * Print inside the interpreter's main function instead of a function of its own: only for instructions that a profile of
-   * a kernel boot shows to be frequent, and only when short.
+   * a kernel boot shows to be frequent, and only when short. `registers`: only its forms without memory.
    */
-  readonly hot?: boolean;
+  readonly hot?: boolean | 'registers';
   /** Print also the form with an FS- or GS-relative operand there (per-CPU variables). */
   readonly hotSegment?: boolean;
 }

@@ -43,7 +43,7 @@ function shift(name: 'shl' | 'shr' | 'sar', result: (m: Machine, v: Int, n: Int,
         src.kind === 'imm' ? true : undefined,
       );
     },
-    { hot: true },
+    { hot: 'registers' },
   );
 }
 
@@ -88,7 +88,7 @@ function rotate(name: 'rol' | 'ror'): void {
         () => d.store(d.value),
       );
     },
-    { hot: true },
+    { hot: 'registers' },
   );
 }
 rotate('rol');
