@@ -253,6 +253,11 @@ export class Box {
     return AT.pml4 + 0x3000 + (address >>> 12) * 8;
   }
 
+  /** Sets RFLAGS. */
+  flags(value: number): void {
+    this.cpu.rflags = value;
+  }
+
   /** Runs until HLT or the budget's end; returns the exit reason. */
   run(budget = 1000): number {
     this.cpu.stateChanged();

@@ -416,7 +416,7 @@ describe('legacy paging', () => {
   });
   test('PSE-36 frames reach above 4 GiB', () => {
     const reads: number[] = [];
-    const b = new Box({ mmioRead: (address) => (reads.push(address), 0x55) });
+    const b = new Box({ mmioRead: (address) => reads.push(address) * 0x55 });
     b.enter('prot32');
     legacy(b, 0x10n);
     b.write32(DIR + 4, 0x83 | (3 << 13));
