@@ -12,8 +12,9 @@ import { TimerQueue } from './timers.ts';
  *
  * So time inside a slice is made of instructions: slice start + executed * nsPerInsn, where nsPerInsn is a smoothed
  * measurement of how long an instruction takes here. After a slice the clock knows how far it is from host time
- * ("debt") and repays at most a tenth of the time that has passed: a slow host stretches guest time and never makes
- * it jump. What is left is repaid when the guest idles, because a sleeping guest only sees its next timer fire.
+ * ("debt") and repays it by letting the next slice's instructions take up to a tenth longer or shorter: a slow host
+ * stretches guest time and never makes it jump. (Adding the tenth at once, between two slices, is a jump of up to
+ * 0.2 ms: Linux's calibration then misses a step of the PIT's high byte, every 0.214 ms, and gives up.) What is left is repaid when the guest idles, because a sleeping guest only sees its next timer fire.
  * Everything a guest can measure (TSC, PIT, LAPIC timer) is derived from this one value.
  */
 
@@ -21,12 +22,14 @@ import { TimerQueue } from './timers.ts';
 const SMOOTHING = 0.1;
 /** The most that one slice may change the estimate, as a factor: a preempted slice looks arbitrarily slow. */
 const MAX_STEP = 1.5;
-/** Share of elapsed time by which the clock is moved towards host time. */
+/** The most by which guest time runs faster or slower than measured, to get back to host time. */
 const CORRECTION = 0.1;
+/** Debt is repaid over about this much time; a hundredth of it is not worth the full correction. */
+const REPAY_OVER_NS = 1e7;
 /** Debt beyond this is forgiven: the process was suspended, not slow. */
 const MAX_DEBT_NS = 5e9;
 /** A slice's time may exceed its deadline's distance by nothing; without a deadline it is bounded by this. */
-const MAX_SLICE_NS = 2e6;
+const MAX_SLICE_NS = 1e6;
 
 /** What the clock asks of the vCPU that runs. */
 export interface SliceCpu {
@@ -52,7 +55,10 @@ export class MachineClock implements VirtualClock {
   readonly #tscPerNs: number;
   #now = 0;
   #running = false;
+  /** Measured. */
   #nsPerInsn = 2;
+  /** In use: the measurement with the correction towards host time. */
+  #rate = 2;
   /** The vCPU of the running slice. */
   #cpu: SliceCpu | undefined;
   #sliceMaxNs = 0;
@@ -70,14 +76,14 @@ export class MachineClock implements VirtualClock {
     this.tscHz = options.tscHz;
     this.icountShift = options.icountShift;
     this.#tscPerNs = options.tscHz / 1e9;
-    if (options.icountShift !== undefined) this.#nsPerInsn = 2 ** options.icountShift;
+    if (options.icountShift !== undefined) this.#rate = 2 ** options.icountShift;
     this.timers.onEarlier = (expiryNs) => this.#deadlineMoved(expiryNs);
   }
 
   /** Whole ns: devices compute deadlines from it, and a fraction lost to rounding would put one into the past for ever. */
   now(): number {
     if (this.#cpu === undefined) return Math.trunc(this.#now);
-    return Math.trunc(this.#now + Math.min(this.#cpu.executed * this.#nsPerInsn, this.#sliceMaxNs));
+    return Math.trunc(this.#now + Math.min(this.#cpu.executed * this.#rate, this.#sliceMaxNs));
   }
 
   timer(name: string, callback: () => void): Timer {
@@ -135,11 +141,12 @@ export class MachineClock implements VirtualClock {
     return MAX_DEBT_NS;
   }
 
-  /** Instructions until the earliest timer, at most `limit`. */
+  /** Instructions until the earliest timer or the end of a turn of the loop, at most `limit`. */
   budget(limit: number): number {
     const left = this.timers.deadline - this.#now;
-    if (left >= limit * this.#nsPerInsn) return limit;
-    return Math.max(1, Math.ceil(left / this.#nsPerInsn));
+    const most = this.icountShift === undefined ? Math.min(left, MAX_SLICE_NS) : left;
+    if (most >= limit * this.#rate) return limit;
+    return Math.max(1, Math.ceil(most / this.#rate));
   }
 
   /** A vCPU is about to run: writes the time cells that generated code reads. */
@@ -148,11 +155,11 @@ export class MachineClock implements VirtualClock {
     this.#sliceHostStart = this.#host.monotonicNs();
     this.#sliceMaxNs =
       this.icountShift === undefined
-        ? Math.min(MAX_SLICE_NS, Math.max(this.#nsPerInsn, this.timers.deadline - this.#now))
+        ? Math.min(MAX_SLICE_NS, Math.max(this.#rate, this.timers.deadline - this.#now))
         : Number.MAX_SAFE_INTEGER;
     const { f64, u64 } = this.#memory;
     f64[MEMORY_LAYOUT.sliceStartNs / 8] = this.#now;
-    f64[MEMORY_LAYOUT.nsPerInsn / 8] = this.#nsPerInsn;
+    f64[MEMORY_LAYOUT.nsPerInsn / 8] = this.#rate;
     f64[MEMORY_LAYOUT.sliceMaxNs / 8] = this.#sliceMaxNs;
     u64[MEMORY_LAYOUT.tscAtSliceStart / 8] = BigInt.asUintN(64, this.#tscAt(this.#now));
     f64[MEMORY_LAYOUT.tscPerNs / 8] = this.#tscPerNs;
@@ -160,7 +167,7 @@ export class MachineClock implements VirtualClock {
 
   /** The vCPU came back after `executed` instructions. */
   endSlice(executed: number): void {
-    const elapsed = Math.min(executed * this.#nsPerInsn, this.#sliceMaxNs);
+    const elapsed = Math.min(executed * this.#rate, this.#sliceMaxNs);
     this.#cpu = undefined;
     this.#now += elapsed;
     if (this.icountShift !== undefined) return;
@@ -173,9 +180,8 @@ export class MachineClock implements VirtualClock {
       );
       this.#nsPerInsn += (measured - this.#nsPerInsn) * SMOOTHING;
     }
-    const debt = this.#debt(hostNow);
-    if (debt > 0) this.#advance(Math.min(debt, CORRECTION * Math.max(elapsed, 0)));
-    else this.#nsPerInsn *= 1 - Math.min(CORRECTION, -debt / 1e7);
+    const correction = Math.max(-CORRECTION, Math.min(CORRECTION, this.#debt(hostNow) / REPAY_OVER_NS));
+    this.#rate = this.#nsPerInsn * (1 + correction);
   }
 
   /** Moves forward, but never past a timer: it must fire at its own time. */
@@ -186,7 +192,7 @@ export class MachineClock implements VirtualClock {
   #deadlineMoved(expiryNs: number): void {
     if (this.#cpu === undefined) return;
     const left = expiryNs - this.now();
-    this.#cpu.limitBudget(left <= 0 ? 0 : Math.ceil(left / this.#nsPerInsn));
+    this.#cpu.limitBudget(left <= 0 ? 0 : Math.ceil(left / this.#rate));
     // The cells stay as written: generated code clamps at the old deadline, which the shorter budget never reaches.
   }
 

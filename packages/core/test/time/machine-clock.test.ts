@@ -34,6 +34,22 @@ describe('MachineClock', () => {
     expect(clock.now() - before).toBeLessThan(150_000);
   });
 
+  it('does not jump between slices, however far behind it is: a calibration loop must see every step of a counter', () => {
+    const host = new FakeHost();
+    const clock = new MachineClock(memory, host.clock, { tscHz: 1e9 });
+    clock.start();
+    host.ns += 1e9;
+    for (let i = 0; i < 100; i++) {
+      const cpu = { executed: 0, limitBudget: () => {} };
+      clock.beginSlice(cpu);
+      cpu.executed = clock.budget(50_000);
+      const end = clock.now();
+      host.ns += 1e6;
+      clock.endSlice(cpu.executed);
+      expect(clock.now() - end).toBeLessThan(2);
+    }
+  });
+
   it('repays the time the host took when the guest idles', () => {
     const host = new FakeHost();
     const clock = new MachineClock(memory, host.clock, { tscHz: 1e9 });
