@@ -207,7 +207,8 @@ export class DecodeCache {
 
   /** Drops the runs that overlap `length` bytes at a host address. */
   invalidate(host: number, length: number): void {
-    for (let at = host; at < host + length; at = (at & ~0xfff) + PAGE) {
+    // no bit operators on the whole address: it may be above 2 GiB
+    for (let at = host; at < host + length; at += PAGE - (at & 0xfff)) {
       this.#invalidatePage(at >>> 12, at & 0xfff, Math.min(PAGE, (at & 0xfff) + (host + length - at)));
     }
   }
