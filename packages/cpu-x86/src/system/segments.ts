@@ -172,7 +172,8 @@ export const loadTask: Micro = faultingMicro('ltr', ['i32'], (m) => {
   m.put('trSel', selector);
   m.put('trBase', d.base);
   m.put('trLimit', descLimit(m, d.desc));
-  m.put('trFlags', m.or(descFlags(m, d.desc), 0x200));
+  // cached as available, not busy: a QEMU that gets this state in a migration refuses to read stacks from a busy TSS
+  m.put('trFlags', descFlags(m, d.desc));
 });
 
 /** A system descriptor: 16 bytes with a 64-bit base in long mode. */

@@ -244,7 +244,7 @@ export const taskSwitch: Micro = faultingMicro('task_switch', ['i32', 'i32', 'i6
   m.put('trSel', selector);
   m.put('trBase', base);
   m.put('trLimit', limit);
-  m.put('trFlags', m.or(descFlags(m, d.desc), BUSY));
+  m.put('trFlags', m.and(descFlags(m, d.desc), ~BUSY));
   m.put('cr0', m.or(m.get('cr0'), CR0.TS));
   // local breakpoints end with the task
   m.put('dr', m.and(m.get('dr', 7), m.i64(~0x155)), 7);

@@ -142,7 +142,7 @@ export class Box {
     s.set('trSel', SEL.tss);
     s.setBig('trBase', BigInt(AT.tss));
     s.set('trLimit', 0x67 + 0x2001);
-    s.set('trFlags', 0x8b00);
+    s.set('trFlags', 0x8900);
     s.set('ldtSel', SEL.ldt);
     s.setBig('ldtBase', BigInt(AT.ldt));
     s.set('ldtLimit', 0xff);
