@@ -80,15 +80,13 @@ describe.skipIf(missing !== undefined)(`golden CPU sections${missing === undefin
     expect(Buffer.from(await save(vm, 'cpu')).toString('hex')).toBe(Buffer.from(payload).toString('hex'));
   });
 
-  test.for(names)('%s: cpu_common, but for the interrupt line', async (name) => {
+  test.for(names)('%s: cpu_common is loaded and saved byte for byte', async (name) => {
     const { version, payload } = sections(name).get('cpu_common')!;
     const { vm } = fresh();
-    await load(vm, 'cpu_common', version, payload.slice(0, 8));
+    await load(vm, 'cpu_common', version, payload);
     const saved = await save(vm, 'cpu_common');
-    expect(saved.length).toBe(8);
-    expect([...saved.slice(0, 4)]).toEqual([...payload.slice(0, 4)]);
-    // HARD and POLL are the controllers' to say
-    expect([...saved.slice(4)]).toEqual([0, 0, 0, payload[7]! & ~0x12]);
+    // without exception_index, which only says where QEMU's loop stopped
+    expect(Buffer.from(saved).toString('hex')).toBe(Buffer.from(payload.slice(0, 8)).toString('hex'));
   });
 
   test('registers of the halted guest are where they belong', async () => {
