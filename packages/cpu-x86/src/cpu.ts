@@ -105,7 +105,9 @@ export class X86Cpu {
       if (!this.hasWork()) return Exit.HALT;
       s.set('halted', 0);
     }
-    return this.#code.run();
+    const reason = this.#code.run();
+    s.set('request', 0);
+    return reason;
   }
 
   /** Instructions executed since `run` was entered. */
