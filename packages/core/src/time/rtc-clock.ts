@@ -9,6 +9,8 @@ export class MachineRtcClock implements RtcClock {
   readonly #read: () => bigint;
   readonly #date: () => bigint;
   readonly #clock: MachineClock;
+  /** Armed timers that look whether they are due when the clock is read. */
+  readonly #armed = new Set<(now: bigint) => void>();
 
   constructor(
     clock: MachineClock,
@@ -32,20 +34,33 @@ export class MachineRtcClock implements RtcClock {
     return this.#date();
   }
 
+  /**
+   * The wall clock may be ahead of the virtual one, for which timers wait. A guest that reads a clock beyond a deadline
+   * must not go on to wait for the timer in slower time, so that is fired now.
+   */
   now(): bigint {
-    return this.#read();
+    const now = this.#read();
+    for (const look of this.#armed) look(now);
+    return now;
   }
 
   timer(name: string, callback: () => void): RtcTimer {
+    const armed = this.#armed;
     let expiryNs = -1n;
     // The wall clock has no queue of its own: a virtual timer wakes up when both clocks should agree, and looks again.
     const wake = this.#clock.timer(name, () => {
       if (expiryNs === -1n) return;
       if (this.#read() >= expiryNs) {
         expiryNs = -1n;
+        armed.delete(look);
         callback();
       } else schedule();
     });
+    const look = (now: bigint) => {
+      if (now < expiryNs) return;
+      armed.delete(look);
+      wake.arm(this.#clock.now());
+    };
     const schedule = () => {
       const left = expiryNs - this.#read();
       // Far deadlines are looked at again after a while, so that a stepped wall clock is noticed.
@@ -58,10 +73,12 @@ export class MachineRtcClock implements RtcClock {
       },
       arm(at) {
         expiryNs = at < 0n ? 0n : at;
+        armed.add(look);
         schedule();
       },
       cancel() {
         expiryNs = -1n;
+        armed.delete(look);
         wake.cancel();
       },
     };
