@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { connectQmp } from '@sterna/qmp/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TOY, until, Workshop } from './system-process.ts';
+import { BIN, TOY, until, Workshop } from './system-process.ts';
 
 let shop: Workshop;
 beforeEach(() => {
@@ -152,6 +152,58 @@ describe('sockets and files', () => {
       false,
       false,
     ]);
+  });
+
+  it('speaks QMP on stdio and shares a backend between serial line and monitor', async () => {
+    const vm = shop.toy(
+      '-qmp',
+      'stdio',
+      '-chardev',
+      'socket,id=m,path=s,server=on,wait=off,mux=on',
+      '-mon',
+      'm',
+      '-serial',
+      'chardev:m',
+    );
+    await until(() => existsSync(shop.path('s')), vm);
+    const both = connect(shop.path('s'));
+    let text = '';
+    both.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    await until(() => text.includes('TICK'), vm);
+    both.write('\x01cinfo status\n');
+    await until(() => text.includes('VM status: running'), vm);
+    vm.child.stdin?.write('{"execute":"qmp_capabilities"}{"execute":"quit"}');
+    await until(() => vm.code !== undefined, vm);
+    expect(vm.out).toMatch(/^\{"QMP":.*\r\n\{"return":\{\}\}\r\n/);
+    expect([vm.code, vm.out.includes('"event":"SHUTDOWN"')]).toEqual([0, true]);
+  });
+
+  it('takes over a listening socket from whoever starts it', async () => {
+    // A shell cannot make sockets: Node listens, hands its descriptor on as number 3 and closes its own.
+    const starter = `
+      import { createServer } from 'node:net';
+      import { spawn } from 'node:child_process';
+      const server = createServer().listen(0, '127.0.0.1', () => {
+        const stdio = ['ignore', 'inherit', 'inherit', server._handle.fd];
+        spawn(process.argv[1], process.argv.slice(2), { stdio }).on('exit', (code) => process.exit(code));
+        console.log('port ' + server.address().port);
+        server.close();
+      });`;
+    const chardev = ['-chardev', 'socket,id=f,fd=3,server=on,wait=off', '-serial', 'chardev:f'];
+    const command = [`${BIN}/sterna-system-x86_64`, '--plugin', TOY, '-M', 'toy', '-nodefaults', ...chardev];
+    const vm = shop.start('node', ['--input-type=module', '-e', starter, ...command]);
+    await until(() => vm.out.includes('\n'), vm);
+    const peer = connect(Number(/port (\d+)/.exec(vm.out)![1]), '127.0.0.1');
+    let text = '';
+    peer.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    await until(() => ticks(text).length > 2, vm);
+    peer.write('x');
+    await until(() => vm.code !== undefined, vm);
+    expect(vm.code).toBe(7);
   });
 
   it('writes the serial line to a file', async () => {
