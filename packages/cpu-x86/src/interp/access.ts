@@ -5,6 +5,7 @@ import { faultingMicro, type Micro, micro } from '../semantics/micro.ts';
 import { PAGE_WAIT, Vec } from '../semantics/vectors.ts';
 import { cellAddress } from '../state/layout.ts';
 import { CPU_MAP, TLB } from '../state/memory-map.ts';
+import { noteAccess } from '../system/debug.ts';
 import { ACCESS, WALK, walk } from '../system/walk.ts';
 import { mmioRead, mmioWrite } from './host.ts';
 import { mapEntry, noteWrite } from './physical.ts';
@@ -16,14 +17,10 @@ export const PROBE = { WRITE: 0x1_0000, SYSTEM: 0x2_0000, STACK: 0x4_0000, EXEC:
 /** Host address meaning "a device": never a real one. walkPhys holds the physical page. */
 const DEVICE = 1;
 
-/** TLB that an access uses; the alignment-checking one stands for the user's. */
+/** TLB that holds the translation of an access, by its rights. */
 function tlbOf(m: Machine, options: Val<'i32'>): Val<'i32'> {
-  const base = m.select(m.and(options, PROBE.SYSTEM), m.i32(CPU_MAP.tlbKernel), m.get('tlbBase'));
-  return m.select(
-    m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned),
-    m.select(m.and(options, PROBE.SYSTEM), m.i32(CPU_MAP.tlbKernel), m.i32(CPU_MAP.tlbUser)),
-    base,
-  );
+  const supervisor = m.or(m.ne(m.and(options, PROBE.SYSTEM), 0), m.ne(m.get('cpl'), 3));
+  return m.select(supervisor, m.i32(CPU_MAP.tlbKernel), CPU_MAP.tlbUser);
 }
 
 function entryAddress(m: Machine, base: Val<'i32'>, linear: Val<'i64'>): Val<'i32'> {
@@ -104,7 +101,9 @@ function crosses(m: Machine, linear: Val<'i64'>, size: Val<'i32'>): Val<'i32'> {
 const alignmentFault: Micro = micro('alignment_fault', ['i64', 'i32'], ['i32'], (m) => {
   const size = m.let(m.and(m.param('i32', 1), 0xffff));
   const odd = m.and(m.wrap(m.param('i64', 0)), m.sub(size, 1));
-  const checked = m.and(m.leU(size, 8), m.eqz(m.and(m.param('i32', 1), PROBE.SYSTEM)));
+  const user = m.and(m.eq(m.get('cpl'), 3), m.eqz(m.and(m.param('i32', 1), PROBE.SYSTEM)));
+  const on = m.and(m.and(m.shrU(m.wrap(m.get('cr0')), 18), m.shrU(m.get('eflags'), 18)), 1);
+  const checked = m.and(m.leU(size, 8), m.and(user, on));
   m.if(m.and(m.and(checked, m.ne(odd, 0)), m.eqz(m.and(size, m.sub(size, 1)))), () => {
     m.put('excVector', Vec.AC);
     m.put('excError', 0);
@@ -113,11 +112,15 @@ const alignmentFault: Micro = micro('alignment_fault', ['i64', 'i32'], ['i32'], 
   m.return(m.i32(0));
 });
 
-function checkAlignment(m: Machine, linear: Val<'i64'>, access: Val<'i32'>, failed: number): void {
+/** Alignment checks and data breakpoints of an access by the program; `write` for the latter. */
+function checkAlignment(m: Machine, linear: Val<'i64'>, access: Val<'i32'>, failed: number, write: boolean): void {
   m.if(
     m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned),
     () => {
       m.if(m.invoke(alignmentFault, linear, access), () => m.return(m.i32(failed)));
+      m.if(m.and(m.get('watching'), m.eqz(m.and(access, PROBE.SYSTEM))), () =>
+        m.do(m.functionOf(noteAccess), linear, m.and(access, 0xffff), m.i32(write ? 1 : 0)),
+      );
     },
     undefined,
     false,
@@ -264,7 +267,7 @@ export const probeRead: Micro = micro('probe_read', ['i64', 'i32'], ['i32'], (m)
   const linear = m.param('i64', 0);
   const access = m.param('i32', 1);
   const size = m.let(m.and(access, 0xffff));
-  checkAlignment(m, linear, access, 0);
+  checkAlignment(m, linear, access, 0, false);
   m.if(
     crosses(m, linear, size),
     () => m.return(m.invoke(readCrossing, linear, access, m.i32(cellAddress('loadScratch')))),
@@ -293,7 +296,7 @@ export const probeRmw: Micro = micro('probe_rmw', ['i64', 'i32'], ['i32'], (m) =
   const access = m.param('i32', 1);
   const scratch = m.i32(cellAddress('rmwScratch'));
   const size = m.let(m.and(access, 0xffff));
-  checkAlignment(m, linear, access, 0);
+  checkAlignment(m, linear, access, 0, true);
   m.put('pendLinear', linear);
   m.put('pendSize', access);
   m.if(
@@ -356,7 +359,7 @@ function storer(type: 'i32' | 'i64' | 'v128'): Micro {
     const value = m.param(type, 1);
     const access = m.param('i32', 2);
     const size = m.let(m.and(access, 0xffff));
-    checkAlignment(m, linear, access, 1);
+    checkAlignment(m, linear, access, 1, true);
     const at = m.let(entryAddress(m, tlbOf(m, access), linear));
     const last = m.add(linear, m.extU(m.sub(size, 1)));
     m.if(

@@ -1,6 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
+import { instructionHit } from '../system/debug.ts';
 import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
 import { irqAck } from './host.ts';
 import { find } from './lookup.ts';
@@ -50,22 +51,26 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
         m.if(m.and(nonCanonical, m.ne(operand, 0)), () => m.put('excVector', Vec.SS));
       });
       m.put('excAddr', m.select(m.eq(m.get('excVector'), Vec.PF), m.get('excAddr'), 0));
+      // the instruction that was to be single-stepped or met a watched range did not complete
+      m.put('trapArmed', 0);
+      m.put('watchHit', 0);
       m.if(m.eq(m.get('excVector'), PAGE_WAIT), () => {
         m.if(m.eq(code, Leave.FAULT), uncount);
         stop(Exit.PAGE_WAIT);
       });
-      m.put('trapArmed', 0);
       shutDownIf(m.invoke(deliverFault));
     });
     m.set(code, Leave.REFETCH);
     m.put('icLeft', m.add(m.get('icLeft'), m.get('icRest')));
     m.put('icRest', 0);
     // the single-step trap of the instruction that just finished comes before anything else
+    const trap = m.let(m.or(m.shl(m.get('trapArmed'), 14), m.get('watchHit')));
     m.if(
-      m.get('trapArmed'),
+      trap,
       () => {
         m.put('trapArmed', 0);
-        shutDownIf(m.invoke(takeDebugTrap));
+        m.put('watchHit', 0);
+        shutDownIf(m.invoke(takeDebugTrap, trap));
       },
       undefined,
       false,
@@ -95,6 +100,25 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     m.if(m.get('request'), () => stop(Exit.REQUEST), undefined, false);
     const single = m.let(m.ne(m.and(m.get('eflags'), Flag.TF), 0));
     m.put('trapArmed', single);
+    m.if(
+      m.get('debugActive'),
+      () => {
+        m.set(single, 1);
+        // RF lets the instruction pass that IRET returned to
+        const resume = m.let(m.and(m.get('eflags'), Flag.RF));
+        m.put('eflags', m.and(m.get('eflags'), ~Flag.RF));
+        m.if(m.eqz(resume), () => {
+          const hit = m.let(m.invoke(instructionHit));
+          m.if(hit, () => {
+            m.put('trapArmed', 0);
+            shutDownIf(m.invoke(takeDebugTrap, hit));
+            m.br(again);
+          });
+        });
+      },
+      undefined,
+      false,
+    );
     m.if(
       m.or(single, m.get('shadow')),
       () => {

@@ -25,7 +25,7 @@ function codeLinear(m: Machine, target: Val<'i64'>): Val<'i64'> {
 /** Host address of code at a linear address by the execute tags; 0 for a fault. */
 const fetchAddress: Micro = micro('fetch_address', ['i64'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
-  const base = m.select(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), m.i32(CPU_MAP.tlbUser), m.get('tlbBase'));
+  const base = m.select(m.eq(m.get('cpl'), 3), m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel);
   const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
   m.if(
     m.eq(m.load('i64', at, TLB.exec), m.and(linear, -4096)),

@@ -49,6 +49,9 @@ export const SYSTEM_CELLS = cells({
     count: 18,
     doc: 'Incoming task of a task switch: EIP, EFLAGS, registers, selectors, LDT, CR3',
   },
+  debugActive: { type: 'u32', doc: '1: a breakpoint of DR7 is enabled. Derived by updateMode' },
+  watching: { type: 'u32', doc: '1: a breakpoint for data is enabled. Derived by updateMode' },
+  watchHit: { type: 'u32', doc: 'DR6 bits of data and port breakpoints that the running instruction met' },
   heldEvent: {
     type: 'u32',
     doc: 'Interrupt whose delivery waits for a page: 0x100 | vector, bit 9 for an NMI; 0 none',

@@ -142,6 +142,7 @@ export const writeDr: Micro = faultingMicro('write_dr', ['i32', 'i64'], (m) => {
   m.if(m.eq(number, 6), () => m.set(fixed, m.or(value, DR6_ONES)));
   m.if(m.eq(number, 7), () => m.set(fixed, m.or(value, DR7_ONES)));
   m.put('dr', fixed, number);
+  m.invoke(updateMode);
 });
 
 /** Reads a debug register into temp[0]. */

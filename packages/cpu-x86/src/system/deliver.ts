@@ -362,12 +362,19 @@ export const deliverHeld: Micro = micro('deliver_held', [], ['i32'], (m) => {
   m.return(m.call(m.functionOf(deliverInterrupt), m.and(held, 0xff), m.and(m.shrU(held, 9), 1)));
 });
 
-/** Delivers the single-step trap at `rip`: DR6.BS, #DB. Result as of {@link deliverFault}. */
-export const takeDebugTrap: Micro = micro('debug_trap', [], ['i32'], (m) => {
-  m.put('dr', m.or(m.get('dr', 6), 0x4000), 6);
+/**
+ * Delivers #DB at `rip` with the given bits of DR6: BS for a single step, 0-3 for breakpoints. Result as of
+ * {@link deliverFault}. Breakpoints for instructions are found again when the delivery has to wait for a page.
+ */
+export const takeDebugTrap: Micro = micro('debug_trap', ['i32'], ['i32'], (m) => {
+  const bits = m.param('i32', 0);
+  m.put('dr', m.or(m.get('dr', 6), m.extU(bits)), 6);
   m.put('excVector', Vec.DB);
   m.put('excError', 0);
   const status = m.let(m.call(m.functionOf(deliverFault)));
-  m.if(m.and(status, m.eq(m.get('exitReason'), CpuExit.PAGE_WAIT)), () => m.put('trapArmed', 1));
+  m.if(m.and(status, m.eq(m.get('exitReason'), CpuExit.PAGE_WAIT)), () => {
+    m.put('trapArmed', m.and(m.shrU(bits, 14), 1));
+    m.put('watchHit', m.and(bits, 15));
+  });
   m.return(status);
 });

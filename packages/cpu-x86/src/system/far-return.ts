@@ -29,10 +29,15 @@ import { setVm86Segment, TASK_SOURCE, taskSwitch } from './task.ts';
 /** EFLAGS bits that IRET and POPF may change at any level. */
 const USER_FLAGS = Flag.ARITH | Flag.TF | Flag.DF | Flag.NT | Flag.AC | Flag.ID;
 
+/** RF matters only to breakpoints: without any it is never set, so that it need not be cleared after each instruction. */
+function resumeFlag(m: Machine): Val<'i32'> {
+  return m.select(m.get('debugActive'), m.i32(Flag.RF), 0);
+}
+
 /** Mask of the flags that IRET changes at a CPL and operand size (RF: see below). */
 function iretMask(m: Machine, cpl: Val<'i32'>, bytes: Val<'i32'>): Val<'i32'> {
   const mask = m.local('i32');
-  m.set(mask, USER_FLAGS);
+  m.set(mask, m.or(m.i32(USER_FLAGS), resumeFlag(m)));
   m.if(m.leU(cpl, iopl(m)), () => m.set(mask, m.or(mask, Flag.IF)));
   m.if(m.eqz(cpl), () => m.set(mask, m.or(mask, Flag.IOPL | Flag.VIF | Flag.VIP)));
   m.if(m.eq(bytes, 2), () => m.set(mask, m.and(mask, 0xffff)));
@@ -150,7 +155,7 @@ const returnToVm86: Micro = faultingMicro('return_vm86', ['i64', 'i32', 'i32'], 
   }));
   m.put('eflags', m.or(m.and(m.get('eflags'), ~Flag.RF), Flag.VM));
   const mask = USER_FLAGS | Flag.IF | Flag.IOPL | Flag.VM | Flag.VIF | Flag.VIP;
-  setFlagsMasked(m, m.param('i32', 2), mask);
+  setFlagsMasked(m, m.param('i32', 2), m.or(m.i32(mask), resumeFlag(m)));
   setVm86Segment(m, Seg.CS, m.param('i32', 1));
   for (const { seg, value } of selectors) setVm86Segment(m, seg, value);
   m.put('rip', m.and(m.param('i64', 0), 0xffff));
@@ -175,6 +180,7 @@ const returnReal: Micro = faultingMicro('return_real', ['i32', 'i32', 'i32'], (m
   m.if(isIret, () => {
     const mask = m.local('i32');
     m.set(mask, m.select(vm86(m), m.i32(USER_FLAGS | Flag.IF), USER_FLAGS | Flag.IF | Flag.IOPL));
+    m.set(mask, m.or(mask, resumeFlag(m)));
     m.if(m.eq(bytes, 2), () => m.set(mask, m.and(mask, 0xffff)));
     setFlagsMasked(m, flags, mask);
     m.put('nmiBlocked', 0);

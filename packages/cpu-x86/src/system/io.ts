@@ -1,15 +1,26 @@
 import { faultingMicro, type Micro } from '../semantics/micro.ts';
 import { Vec } from '../semantics/vectors.ts';
+import { CR4 } from './bits.ts';
 import { iopl, protectedMode, SYSTEM, tableAddress, vm86 } from './common.ts';
+import { notePort } from './debug.ts';
 
 /**
  * Raises #GP(0) unless the current privilege may access `bytes` bytes at a port: CPL <= IOPL, else the I/O permission
  * bitmap of the TSS (SDM volume 1, 19.5). Parameters: port, bytes.
  */
 export const ioCheck: Micro = faultingMicro('io_check', ['i32', 'i32'], (m) => {
+  const port = m.param('i32', 0);
+  m.if(
+    m.get('debugActive'),
+    () => {
+      const on = m.and(m.wrap(m.get('cr4')), CR4.DE);
+      m.if(on, () => m.do(m.functionOf(notePort), port, m.param('i32', 1)));
+    },
+    undefined,
+    false,
+  );
   m.if(m.eqz(protectedMode(m)), () => m.return(m.i32(0)));
   m.if(m.and(m.leU(m.cpl(), iopl(m)), m.eqz(vm86(m))), () => m.return(m.i32(0)), undefined, true);
-  const port = m.param('i32', 0);
   const limit = m.let(m.get('trLimit'));
   // only a present 32- or 64-bit TSS has a bitmap
   const usable = m.eq(m.and(m.get('trFlags'), 0x8900), 0x8900);

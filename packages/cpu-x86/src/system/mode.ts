@@ -2,6 +2,7 @@ import { newGeneration } from '../interp/tlb.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Seg } from '../semantics/vectors.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
+import { anyBreakpoint, anyWatchpoint, dr7Of } from './debug.ts';
 
 /**
  * Derives everything that depends on the mode from segments, CR0, EFER and EFLAGS: cpl, modeKey, effective bases, masks, the
@@ -32,6 +33,13 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   }
   const user = m.let(m.eq(cpl, 3));
   const checked = m.and(m.and(m.shrU(cr0, 18), m.shrU(flags, 18)), 1);
-  m.put('tlbBase', m.select(user, m.select(checked, m.i32(CPU_MAP.tlbAligned), CPU_MAP.tlbUser), CPU_MAP.tlbKernel));
+  const dr7 = m.let(dr7Of(m));
+  m.put('debugActive', anyBreakpoint(m, dr7));
+  const watching = m.let(anyWatchpoint(m, dr7));
+  m.put('watching', watching);
+  // the TLB that stays empty brings every access to the slow path
+  const slow = m.or(watching, m.and(user, checked));
+  const fast = m.select(user, m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel);
+  m.put('tlbBase', m.select(slow, m.i32(CPU_MAP.tlbAligned), fast));
   m.put('jcKey', m.or(m.or(key, m.shl(user, 4)), m.shl(m.get('jcGeneration'), 5)));
 });
