@@ -18,14 +18,15 @@ import { DIRECT_LAYOUT } from './boot/guest-layout.ts';
 import { type KernelImage, parseKernel } from './boot/kernel-image.ts';
 import { AcpiBlocks } from './machine/acpi-blocks.ts';
 import { chooseBootPath, optionRom } from './machine/boot-path.ts';
-import { makeGed, makeInterruptControllers, makeLegacyDevices, makeTransports } from './machine/chipset.ts';
+import { makeGed, makeInterruptControllers, makeLegacyDevices } from './machine/chipset.ts';
 import { makeCpus, type X86VCpu } from './machine/cpus.ts';
 import { addKernelContent, addMachineContent, addOptionRom } from './machine/fw-cfg-content.ts';
 import { fillBlock, mapFirmware, mapRam, writeGuest } from './machine/physical-memory.ts';
 import { MICROVM_PROPERTIES, type MicrovmProperties, microvmFeatures } from './machine/properties.ts';
+import { makeTransports, populatedTransports, transportParameters } from './machine/transports.ts';
 import { makeUserDevices } from './machine/user-devices.ts';
 import { sectionOrder, WIRE_GENERATIONS } from './machine/wire.ts';
-import { MICROVM_GSI, MICROVM_PORTS, transportAddress, transportMap } from './memory-map.ts';
+import { MICROVM_GSI, MICROVM_PORTS, transportMap } from './memory-map.ts';
 
 /** QEMU's name for a kernel in a multiboot command line is its path, which a machine does not know. */
 const KERNEL_NAME = 'kernel';
@@ -62,17 +63,12 @@ function buildMicrovm(builder: MachineBuilder, properties: MicrovmProperties): v
 
   const { cpus, apicBus } = makeCpus(builder);
   const router = makeInterruptControllers(builder, features, apicBus);
-  const transports = transportMap(features.acpi, features.ioapics);
-  makeTransports(builder, router, transports);
+  const transports = makeTransports(builder, router, transportMap(features.acpi, features.ioapics));
   if (features.acpi) makeGed(builder, router);
   makeLegacyDevices(builder, router, features, properties['isa-serial']);
   makeUserDevices(builder, features);
 
-  const populated: { index: number; address: number; gsi: number }[] = populatedTransports().map((index) => ({
-    index,
-    address: transportAddress(index),
-    gsi: transports.irqBase + index,
-  }));
+  const populated = populatedTransports(transports);
   const serial = properties['isa-serial'] && builder.serials[0] !== undefined;
   const blobs = features.acpi
     ? buildAcpi({
@@ -92,11 +88,8 @@ function buildMicrovm(builder: MachineBuilder, properties: MicrovmProperties): v
   );
   builder.setSectionOrder(sectionOrder(wire));
 
-  const cmdline = (): string => {
-    const appended = features.acpi || !properties['auto-kernel-cmdline'] ? [] : populated;
-    const devices = appended.map(({ address, gsi }) => ` virtio_mmio.device=512@0x${address.toString(16)}:${gsi}`);
-    return builder.kernelCmdline((builder.boot.cmdline ?? '') + devices.join(''));
-  };
+  const listed = features.acpi || !properties['auto-kernel-cmdline'] ? [] : populated;
+  const cmdline = (): string => builder.kernelCmdline((builder.boot.cmdline ?? '') + transportParameters(listed));
   const input = (image: KernelImage) => ({
     kernel: image,
     kernelName: KERNEL_NAME,
@@ -142,9 +135,4 @@ function buildMicrovm(builder: MachineBuilder, properties: MicrovmProperties): v
 function startDirect(builder: MachineBuilder, cpus: readonly X86VCpu[], plan: DirectBoot): void {
   for (const write of plan.writes) writeGuest(builder, write);
   applyBootState(cpus[0]!, plan.state);
-}
-
-/** Transports with a device behind them, highest index first, as QEMU lists them. */
-function populatedTransports(): readonly number[] {
-  return [];
 }

@@ -13,15 +13,7 @@ import {
   mc146818rtc,
   setCmosRamSize,
 } from '@sterna/platform-x86';
-import { virtioMmio } from '@sterna/virtio';
-import {
-  MICROVM_GSI,
-  MICROVM_MAP,
-  MICROVM_PORTS,
-  splitRam,
-  type TransportMap,
-  transportAddress,
-} from '../memory-map.ts';
+import { MICROVM_GSI, MICROVM_MAP, MICROVM_PORTS, splitRam } from '../memory-map.ts';
 import { GsiRouter, type InterruptInputs } from './interrupts.ts';
 import type { MicrovmFeatures } from './properties.ts';
 
@@ -47,14 +39,6 @@ function makePic(builder: MachineBuilder, apicBus: ApicBus): InterruptInputs {
   master.attachSlave(slave);
   apicBus.attachPic(master);
   return { input: (n) => (n < 8 ? master.input(n) : slave.input(n - 8)) };
-}
-
-/** Makes the virtio transports; index is position. */
-export function makeTransports(builder: MachineBuilder, router: GsiRouter, map: TransportMap): readonly object[] {
-  return Array.from({ length: map.count }, (_, i) => {
-    const spec = virtioMmio({ id: `virtio-mmio${i}`, at: { mmio: transportAddress(i) } });
-    return builder.device(spec, { irqs: [router.line(map.irqBase + i)] }).state;
-  });
 }
 
 /** Makes event device, timers, clock and serial port. */
