@@ -21,6 +21,17 @@ const HANDLER = (v: number): number => AT.handlers + v * 16;
 const userGate = (v: number) => (b: Box) => b.gate32(v, SEL.code32, HANDLER(v), 0xee00);
 const userGate64 = (v: number) => (b: Box) => b.gate64(v, SEL.code64, HANDLER(v), 0xee00);
 
+const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
+const CPUID_LEAVES = [
+  ...range(0, 0x11),
+  0x1000,
+  ...range(0x4000_0000, 3),
+  0x5000_0000,
+  ...range(0x8000_0000, 0xd),
+  0x8000_0100,
+  0xc000_0000,
+];
+
 /** Exceptions and their error codes in all modes. */
 export const DELIVERY_CASES: readonly Row[] = [
   // simple exceptions
@@ -593,5 +604,32 @@ export const DELIVERY_CASES: readonly Row[] = [
     vector: 1,
     at: 10,
     check: (b) => expect(b.state.getBig('dr', 6) & 0x4000n).toBe(0x4000n),
+  },
+  {
+    // for the comparison with QEMU: four subleaves of each to memory
+    name: 'all leaves of CPUID',
+    mode: 'long',
+    code: `mov edi, 0x12000
+mov esi, leaves
+next: mov eax, [esi]
+cmp eax, -1
+je done
+xor r8d, r8d
+again: mov eax, [esi]
+mov ecx, r8d
+cpuid
+mov [edi], eax
+mov [edi+4], ebx
+mov [edi+8], ecx
+mov [edi+12], edx
+add edi, 16
+inc r8d
+cmp r8d, 4
+jb again
+add esi, 4
+jmp next
+done: ud2
+leaves: dd ${CPUID_LEAVES.join(', ')}, -1`,
+    vector: 6,
   },
 ];

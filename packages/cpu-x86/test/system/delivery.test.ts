@@ -11,7 +11,7 @@ describe('exceptions', () => {
     b.enter(mode);
     b.code(mode, code);
     setup?.(b);
-    const exit = b.run();
+    const exit = b.run(100_000);
     if (vector === 'shutdown') {
       expect(exit).toBe(2);
       return;

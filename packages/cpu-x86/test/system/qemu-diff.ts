@@ -92,7 +92,7 @@ async function compare(row: Row): Promise<string[]> {
   b.cpu.stateChanged();
   const start = new Uint8Array(b.view.buffer, b.view.byteOffset, RAM).slice();
   const peer = await runOnQemu(await cpuSection(b), start);
-  const exit = b.run();
+  const exit = b.run(100000);
   if ((exit === 1) !== peer.halted)
     return [`exit ${exit}, QEMU ${peer.halted ? 'halted' : 'did not halt'}: ${peer.registers.slice(0, 1600)}`];
   if (exit !== 1) return [];

@@ -132,7 +132,7 @@ export async function runOnQemu(cpu: Uint8Array, ram: Uint8Array): Promise<QemuO
       '-no-reboot',
       '-no-shutdown',
       '-cpu',
-      'qemu64',
+      'qemu64,-svm',
       '-M',
       'microvm',
     ];

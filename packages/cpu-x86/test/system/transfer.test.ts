@@ -257,7 +257,8 @@ describe('tasks', () => {
       x.state.set('trLimit', 0x67);
       x.code('prot32', 'hlt', AT.code + 0x100);
     });
-    expect(b.reg(0)).toBe(0xffff_1234n);
+    expect(b.reg(0)).toBe(0x1234n);
+    expect(b.reg(3)).toBe(0x1234_0000n);
     expect(b.state.getBig('rip')).toBe(BigInt(AT.code + 0x101));
   });
 });
