@@ -14,8 +14,8 @@ export interface ReceivedEvent extends MonitorEvent {
   readonly timestamp: { readonly seconds: number; readonly microseconds: number };
 }
 
-/** The part of a command's types a caller may leave out. */
-type Optional<A> = Partial<A> extends A ? [args?: A] : [args: A];
+/** Arguments as parameters: none are needed when all may be left out. */
+export type OptionalArguments<A> = Partial<A> extends A ? [args?: A] : [args: A];
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -57,7 +57,10 @@ export class QmpClient {
    *
    * @throws QmpError with the server's class and sentence; Error when the connection is lost.
    */
-  execute<N extends CommandName>(name: N, ...[args]: Optional<CommandArguments<N>>): Promise<CommandResult<N>> {
+  execute<N extends CommandName>(
+    name: N,
+    ...[args]: OptionalArguments<CommandArguments<N>>
+  ): Promise<CommandResult<N>> {
     return this.executeAny(name, args) as Promise<CommandResult<N>>;
   }
 

@@ -3,6 +3,7 @@ export * from './commands/define-command.ts';
 export * from './commands/machine-commands.ts';
 export * from './commands/table.ts';
 export * from './errors.ts';
+export * from './hmp/define-hmp.ts';
 export * from './hmp/monitor.ts';
 export * from './hmp/run-hmp.ts';
 export * from './json-stream.ts';

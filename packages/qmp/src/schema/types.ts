@@ -27,7 +27,8 @@ export type TypeOf<Q> = Q extends QapiType<infer T> ? T : never;
 /** Members of a QAPI struct. */
 export type Members = Readonly<Record<string, QapiType<unknown>>>;
 
-type OptionalKeys<M extends Members> = {
+/** Names of the members that may be missing. */
+export type OptionalKeys<M extends Members> = {
   [K in keyof M]: M[K] extends { readonly optional: true } ? K : never;
 }[keyof M];
 
