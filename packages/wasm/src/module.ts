@@ -119,8 +119,10 @@ export class ModuleBuilder {
 
   /** Defines a function whose body is an object derived from {@link Code}. */
   define<C extends Code>(create: (index: number) => C): C {
-    const code = create(this.#importedFunctions + this.#functions.length);
-    this.#functions.push(code);
+    // the place is taken before `create` runs, which may define further functions
+    const place = this.#functions.length++;
+    const code = create(this.#importedFunctions + place);
+    this.#functions[place] = code;
     this.typeIndex(code.type);
     return code;
   }

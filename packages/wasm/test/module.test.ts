@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Code, i32, i64, ModuleBuilder, ops, SIMD, type Val, v128pair, Writer } from '../src/index.ts';
+import { Code, i32, i64, ModuleBuilder, ops, SIMD, type Val, v128pair, Writer } from '../src/index.ts';
 
 /** Compiles a function without parameters that returns one value and runs it. */
 function evaluate(build: (c: Code) => Val): number | bigint {
@@ -119,6 +119,18 @@ describe('Code', () => {
     m.export('f', f);
     const run = new WebAssembly.Instance(new WebAssembly.Module(m.build())).exports['f'] as (n: number) => number;
     expect(run(6)).toBe(222);
+  });
+  it('lets a function define others while it is being created', () => {
+    const m = new ModuleBuilder();
+    const outer = m.define((index) => {
+      const inner = m.function('inner', [], ['i32'], (c) => c.return(c.i32(7)));
+      const code = new Code(m, index, 'outer', { params: [], results: ['i32'] });
+      code.return(code.add(code.call(inner), 1));
+      return code;
+    });
+    m.export('f', outer);
+    const run = new WebAssembly.Instance(new WebAssembly.Module(m.build())).exports['f'] as () => number;
+    expect(run()).toBe(8);
   });
   it('reuses locals of a finished scope', () => {
     const c = new ModuleBuilder().function('f', [], []);
