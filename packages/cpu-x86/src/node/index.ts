@@ -1,1 +1,1 @@
-export { prepareInterpreter } from './interpreter-cache.ts';
+export { prepareInterpreter, shipInterpreter } from './interpreter-cache.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { interpreterBytes, provideInterpreter } from '../cpu.ts';
@@ -14,9 +14,9 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
-/** Hash of everything the printed interpreter depends on: this package, the builder, the memory map and the engine. */
+/** Hash of everything the printed interpreter depends on: this package, the builder and the memory map. */
 function contentHash(): string {
-  const hash = createHash('sha256').update(process.versions.v8);
+  const hash = createHash('sha256');
   const here = dirname(import.meta.dirname);
   const builder = dirname(fileURLToPath(import.meta.resolve('@sterna/wasm')));
   const core = dirname(fileURLToPath(import.meta.resolve('@sterna/core')));
@@ -35,30 +35,41 @@ function cacheFolder(): string | undefined {
   }
 }
 
+/** Where a packed package has the interpreter that was printed from its own files. */
+const shipped = dirname(import.meta.dirname);
+
+function write(folder: string, name: string, bytes: Uint8Array): void {
+  mkdirSync(folder, { recursive: true });
+  const temporary = join(folder, `${name}.${process.pid}`);
+  writeFileSync(temporary, bytes);
+  renameSync(temporary, join(folder, name));
+}
+
 /**
- * Makes the interpreter module ready: takes it from the cache, or prints it (about half a second) and writes it there for
- * the next process. Call it once before the first CPU is created; a cache that cannot be read or written is no error.
+ * Makes the interpreter module ready: takes it from the package or the cache, or prints it (about half a second) and
+ * writes it to the cache for the next process. Call it once before the first CPU is created; a cache that cannot be read
+ * or written is no error.
  */
 export function prepareInterpreter(): void {
-  const folder = cacheFolder();
-  if (folder === undefined) {
-    interpreterBytes();
-    return;
-  }
-  const path = join(folder, `interpreter-${contentHash()}.wasm`);
-  try {
-    provideInterpreter(new Uint8Array(readFileSync(path)));
-    return;
-  } catch {
-    // not there yet
-  }
+  const name = `interpreter-${contentHash()}.wasm`;
+  const cache = cacheFolder();
+  for (const folder of cache === undefined ? [shipped] : [shipped, cache])
+    try {
+      provideInterpreter(new Uint8Array(readFileSync(join(folder, name))));
+      return;
+    } catch {
+      // not there
+    }
   const bytes = interpreterBytes();
   try {
-    mkdirSync(folder, { recursive: true });
-    const temporary = `${path}.${process.pid}`;
-    writeFileSync(temporary, bytes);
-    renameSync(temporary, path);
+    if (cache !== undefined) write(cache, name, bytes);
   } catch {
-    // a read-only installation prints it every time
+    // a read-only installation without the file prints it every time
   }
+}
+
+/** Prints the interpreter beside the compiled files, for the tarball, and removes those of earlier builds. */
+export function shipInterpreter(): void {
+  for (const name of readdirSync(shipped)) if (/^interpreter-.*\.wasm/.test(name)) rmSync(join(shipped, name));
+  write(shipped, `interpreter-${contentHash()}.wasm`, interpreterBytes());
 }
