@@ -1,4 +1,5 @@
 export * from './client.ts';
+export * from './commands/chardev-commands.ts';
 export * from './commands/define-command.ts';
 export * from './commands/machine-commands.ts';
 export * from './commands/table.ts';

@@ -16,6 +16,18 @@ export interface MonitorCpu {
   describe(): string;
 }
 
+/** A character backend as `query-chardev` shows it. */
+export interface MonitorChardev {
+  /** The backend's id. */
+  readonly label: string;
+  /** What it is, for people: `unix:/tmp/s,server=on`. */
+  readonly filename: string;
+  /** Whether a device or monitor is attached to it. */
+  readonly frontendOpen: boolean;
+  /** Takes bytes out, of a `ringbuf`; undefined for other kinds. */
+  readonly read?: ((size: number) => Uint8Array) | undefined;
+}
+
 /** Where a migration goes or comes from: one of the two is given. */
 export interface MigrationDestination {
   readonly uri?: string | undefined;
@@ -49,6 +61,7 @@ export interface MonitorTarget {
   readonly pid: number;
   readonly cpus: readonly MonitorCpu[];
   readonly migration: MonitorMigration;
+  readonly chardevs: readonly MonitorChardev[];
   stop(): void | Promise<void>;
   /** @throws SternaError when the machine cannot run now. */
   cont(): void | Promise<void>;

@@ -10,6 +10,15 @@ export class FakeTarget implements MonitorTarget {
   runState: RunState = 'prelaunch';
   readonly calls: string[] = [];
   readonly cpus = [{ index: 0, target: 'x86_64', describe: () => 'EAX=00000000\n' }];
+  readonly chardevs: MonitorTarget['chardevs'] = [
+    { label: 'serial0', filename: 'stdio', frontendOpen: true },
+    {
+      label: 'ring',
+      filename: 'ringbuf',
+      frontendOpen: false,
+      read: (size) => new TextEncoder().encode('hello').slice(0, size),
+    },
+  ];
   readonly #listeners = new Set<(event: MonitorEvent) => void>();
   status = 'none';
   readonly migration: MonitorMigration = {

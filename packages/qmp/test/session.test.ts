@@ -86,6 +86,20 @@ describe('commands', () => {
     expect(await ask({ execute, id: { any: ['id'] } })).toEqual({ return: expected, id: { any: ['id'] } });
   });
 
+  it('shows character backends and reads a ringbuf', async () => {
+    const { ask } = await negotiated();
+    expect((await ask({ execute: 'query-chardev' }))['return']).toEqual([
+      { label: 'serial0', filename: 'stdio', 'frontend-open': true },
+      { label: 'ring', filename: 'ringbuf', 'frontend-open': false },
+    ]);
+    const read = (args: object) => ask({ execute: 'ringbuf-read', arguments: { device: 'ring', size: 4, ...args } });
+    expect((await read({}))['return']).toBe('hell');
+    expect((await read({ format: 'base64' }))['return']).toBe('aGVsbA==');
+    expect(await read({ device: 'serial0' })).toMatchObject({ error: { desc: expect.stringMatching(/no ringbuf/) } });
+    expect(await read({ format: 'hex' })).toMatchObject({ error: { desc: expect.stringMatching(/utf8, base64/) } });
+    expect(await read({ size: 0 })).toMatchObject({ error: { desc: expect.stringMatching(/greater than zero/) } });
+  });
+
   it('passes arguments on', async () => {
     const { ask, target } = await negotiated();
     await ask({ execute: 'migrate', arguments: { uri: 'unix:/m', detach: true } });

@@ -1,4 +1,4 @@
-import type { PluginRegistry } from '@sterna/core';
+import { ConfigError, type PluginRegistry, unknownNameHint } from '@sterna/core';
 import { QEMU_VERSION } from '@sterna/qmp';
 import { cpuHelp, deviceHelp, deviceListHelp, machineHelp } from '../system/help.ts';
 import type { SystemOptions } from '../system/options.ts';
@@ -32,7 +32,7 @@ async function runSystem(options: SystemOptions): Promise<number> {
     import('./pidfile.ts'),
   ]);
   const registry = await makeRegistry(options.plugins);
-  warnAboutGlobals(options, registry);
+  checkGlobals(options, registry);
   const plan = planFromOptions(options, registry);
   const removePidfile = options.pidfile === undefined ? undefined : writePidfile(options.pidfile);
   try {
@@ -46,13 +46,27 @@ async function runSystem(options: SystemOptions): Promise<number> {
   }
 }
 
-/** As in QEMU, a default for a device that does not exist is no error: scripts set them for several machines. */
-function warnAboutGlobals(options: SystemOptions, registry: PluginRegistry): void {
-  const drivers = new Set(['migration', ...registry.devices.map(({ descriptor }) => descriptor.name)]);
+/**
+ * As in QEMU, a default for a device that does not exist is no error, since scripts set them for several machines; one
+ * for a property that does not exist is.
+ */
+function checkGlobals(options: SystemOptions, registry: PluginRegistry): void {
   for (const key of Object.keys(options.globals)) {
-    const driver = key.slice(0, key.indexOf('.'));
-    if (!drivers.has(driver))
+    const dot = key.lastIndexOf('.');
+    const [driver, property] = [key.slice(0, dot), key.slice(dot + 1)];
+    if (key.startsWith('migration.')) continue;
+    const type = registry.devices.find(({ descriptor }) => descriptor.name === driver);
+    if (type === undefined) {
       process.stderr.write(`${PROGRAM}: warning: -global ${key}: there is no device '${driver}'\n`);
+      continue;
+    }
+    const names = Object.keys(type.descriptor.properties ?? {});
+    if (names.includes(property)) continue;
+    throw new ConfigError(
+      'STERNA_ERR_PROPERTY_UNKNOWN',
+      `device ${driver} has no property '${property}'; ${unknownNameHint(property, names)}`,
+      { path: `-global ${key}` },
+    );
   }
 }
 

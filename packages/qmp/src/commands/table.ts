@@ -1,5 +1,6 @@
 import { runHmp } from '../hmp/run-hmp.ts';
 import { t } from '../schema/types.ts';
+import { chardevCommands } from './chardev-commands.ts';
 import {
   type AnyCommand,
   type ArgumentsOf,
@@ -34,7 +35,7 @@ const monitorCommands = {
 };
 
 /** All commands, by name. */
-export const COMMANDS = { ...monitorCommands, ...machineCommands, ...migrationCommands };
+export const COMMANDS = { ...monitorCommands, ...machineCommands, ...migrationCommands, ...chardevCommands };
 
 /** Name of a command. */
 export type CommandName = keyof typeof COMMANDS;

@@ -43,6 +43,16 @@ export const HMP_COMMANDS: readonly HmpCommand[] = [
     },
   ),
   command(['quit', 'q'], '', 'ends the emulator', ({ target }) => target.quit()),
+  {
+    names: ['ringbuf_read'],
+    usage: 'device size',
+    help: 'takes bytes out of a ringbuf backend and shows them',
+    run: ({ target }, [device, size]) => {
+      const chardev = target.chardevs.find(({ label }) => label === needed(device, 'device'));
+      if (chardev?.read === undefined) throw new RangeError(`there is no ringbuf '${device}'`);
+      return `${new TextDecoder().decode(chardev.read(Number(needed(size, 'size'))))}\n`;
+    },
+  },
   command(['stop', 's'], '', 'pauses the guest', ({ target }) => target.stop()),
   command(['system_powerdown'], '', 'presses the power button', ({ target }) => target.powerDown()),
   command(['system_reset'], '', 'resets the machine', ({ target }) => target.reset()),

@@ -11,6 +11,9 @@ const info = (name: string, help: string, run: HmpCommand['run'], usage = ''): H
 
 /** What comes after `info`. */
 export const INFO_COMMANDS: readonly HmpCommand[] = [
+  info('chardev', 'the character backends', ({ target }) =>
+    target.chardevs.map(({ label, filename }) => `${label}: filename=${filename}\n`).join(''),
+  ),
   info('cpus', 'the vCPUs', ({ target, cpuIndex }) =>
     target.cpus
       .map(({ index }) => `${index === cpuIndex ? '*' : ' '} CPU #${index}: thread_id=${target.pid}\n`)

@@ -1,5 +1,5 @@
 import { type CharBackend, type ChardevSpec, CharMux, ConfigError, parseChardev, unknownNameHint } from '@sterna/core';
-import { openChardev } from '@sterna/core/node';
+import { describeSocket, openChardev } from '@sterna/core/node';
 import type { MonitorOption } from '../../system/options.ts';
 import type { MachinePlan } from './plan.ts';
 
@@ -10,6 +10,15 @@ export interface MonitorSeat {
   readonly backend: CharBackend;
 }
 
+/** A backend and what it is, for people. */
+export interface ChardevListing {
+  readonly label: string;
+  readonly description: string;
+  readonly backend: CharBackend;
+  /** Whether a serial port or monitor has it. */
+  readonly seated: () => boolean;
+}
+
 /** All character backends of a machine. */
 export class CharDevices {
   /** Backends by id, for devices. */
@@ -17,12 +26,15 @@ export class CharDevices {
   /** Ids of the serial ports; undefined stands for `none`. */
   readonly serials: readonly (string | undefined)[];
   readonly monitors: readonly MonitorSeat[];
+  /** What `query-chardev` shows. */
+  readonly listing: readonly ChardevListing[];
   readonly #owned: readonly { close(): Promise<void> }[];
 
   constructor(opener: Opener, serials: readonly (string | undefined)[], monitors: readonly MonitorSeat[]) {
     this.backends = opener.backends;
     this.serials = serials;
     this.monitors = monitors;
+    this.listing = opener.listing;
     this.#owned = opener.owned;
   }
 
@@ -65,6 +77,7 @@ export async function openCharDevices(plan: MachinePlan, onQuit: () => void): Pr
 class Opener {
   readonly backends = new Map<string, CharBackend>();
   readonly owned: { close(): Promise<void> }[] = [];
+  readonly listing: ChardevListing[] = [];
   readonly #muxes = new Map<string, CharMux>();
   readonly #used = new Set<string>();
   readonly #onQuit: () => void;
@@ -91,6 +104,7 @@ class Opener {
       process.stderr.write(`sterna: ${origin}: waiting for a connection at ${where}\n`),
     );
     this.owned.push(backend);
+    this.listing.push({ label: id, description: describeChardev(spec), backend, seated: () => this.#used.has(id) });
     if (mux) this.#muxes.set(id, new CharMux(backend, { onQuit: this.#onQuit }));
     this.backends.set(id, mux ? this.#port(id) : backend);
   }
@@ -138,5 +152,18 @@ class Opener {
 
   #port(id: string): CharBackend {
     return this.#muxes.get(id)!.port(`${id}.mux${this.#ports++}`);
+  }
+}
+
+function describeChardev(spec: ChardevSpec): string {
+  switch (spec.kind) {
+    case 'file':
+      return `file:${spec.path}`;
+    case 'unix':
+    case 'tcp':
+    case 'fd':
+      return `${describeSocket(spec)}${spec.server ? ',server=on' : ''}`;
+    default:
+      return spec.kind;
   }
 }

@@ -84,7 +84,7 @@ export class MachineProcess {
     );
     applyMigrationGlobals(this.controller, globals);
     this.controller.autostart = plan.autostart;
-    this.target = new MachineTarget(this.machine, this.controller, {
+    this.target = new MachineTarget(this.machine, this.controller, chardevs.listing, {
       expectsIncoming: plan.incoming !== undefined,
       quit: (cause) => this.quit(cause),
       incomingFailed: () => this.quit('host-error', 1),

@@ -1,4 +1,4 @@
-import { isRunning, type Machine, type ShutdownCause, SternaError } from '@sterna/core';
+import { isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
 import {
   type MigrationAddress,
   type MigrationController,
@@ -7,6 +7,7 @@ import {
 } from '@sterna/migration';
 import type { MigrationDestination, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
 import { VERSION } from '../../version.ts';
+import type { ChardevListing } from './char-devices.ts';
 import { describeDevices } from './device-tree.ts';
 
 /** What the process does for its monitors. */
@@ -27,12 +28,19 @@ export class MachineTarget implements MonitorTarget {
   readonly pid = process.pid;
   readonly cpus: MonitorTarget['cpus'];
   readonly migration: MonitorMigration;
+  readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
   readonly #controller: MigrationController;
   readonly #host: TargetHost;
   readonly #listeners = new Set<(event: MonitorEvent) => void>();
 
-  constructor(machine: Machine, controller: MigrationController, host: TargetHost) {
+  constructor(
+    machine: Machine,
+    controller: MigrationController,
+    chardevs: readonly ChardevListing[],
+    host: TargetHost,
+  ) {
+    this.#chardevs = chardevs;
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;
@@ -51,6 +59,15 @@ export class MachineTarget implements MonitorTarget {
 
   get runState(): MonitorTarget['runState'] {
     return this.#machine.runState;
+  }
+
+  get chardevs(): MonitorTarget['chardevs'] {
+    return this.#chardevs.map(({ label, description, backend, seated }) => ({
+      label,
+      filename: backend.connected ? description : `disconnected:${description}`,
+      frontendOpen: seated() || this.#machine.devices.some(({ properties }) => properties['chardev'] === label),
+      read: backend instanceof RingbufBackend ? (size: number) => backend.read(size) : undefined,
+    }));
   }
 
   stop(): void {

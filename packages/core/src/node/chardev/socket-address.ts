@@ -1,5 +1,6 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, type ListenOptions, type NetConnectOpts, type Server, Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { ChardevSpec } from '../../chardev/chardev-spec.ts';
 import { SternaError } from '../../errors.ts';
 
@@ -36,7 +37,10 @@ export function listenSocket(server: Server, spec: SocketSpec): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (cause) => {
-      reject(new SternaError('STERNA_ERR_CHARDEV', `cannot listen at ${where}: ${cause.message}`, { cause }));
+      // The host answers EACCES for a missing directory too.
+      const missing = spec.kind === 'unix' && !existsSync(dirname(spec.path));
+      const reason = missing ? 'there is no such directory' : cause.message;
+      reject(new SternaError('STERNA_ERR_CHARDEV', `cannot listen at ${where}: ${reason}`, { cause }));
     });
     if (spec.kind === 'unix') removeStaleSocket(spec.path);
     server.listen(listenOptions(spec));
