@@ -28,7 +28,8 @@ export function buildOpcodeMap(rows: readonly RowPlan[]): OpcodeMap {
   const base = new Int32Array(2 * 4 * 256).fill(-1);
   const modrm = new Uint8Array(2 * 4 * 256);
   const entries: number[] = [];
-  const order = rows.map((plan, i) => ({ row: plan.row, i })).sort((a, b) => specificity(a.row) - specificity(b.row));
+  const ranks = rows.map((plan) => specificity(plan.row));
+  const order = rows.map((plan, i) => ({ row: plan.row, i })).sort((a, b) => ranks[a.i]! - ranks[b.i]!);
   const opcodesWithModrm = new Set(rows.filter((p) => p.row.modrm).map((p) => (p.row.map << 8) | p.row.opcode));
   for (let is64 = 0; is64 < 2; is64++) {
     for (const { row, i } of order) {
@@ -44,7 +45,7 @@ export function buildOpcodeMap(rows: readonly RowPlan[]): OpcodeMap {
         if (row.prefix !== '' && row.prefix !== PREFIXES[p]) continue;
         const set = (at: number): void => {
           const old = entries[at]!;
-          if (old !== 0 && specificity(rows[old - 1]!.row) === specificity(row)) {
+          if (old !== 0 && ranks[old - 1] === ranks[i]) {
             throw new Error(
               `encodings of ${row.name} and ${rows[old - 1]!.row.name} collide at map ${row.map} opcode ${row.opcode.toString(16)}`,
             );
