@@ -234,7 +234,11 @@ export const popFlags: Micro = {
     m.if(m.leU(cpl, iopl(m)), () => m.set(mask, m.or(mask, Flag.IF)));
     m.if(m.eqz(cpl), () => m.set(mask, m.or(mask, Flag.IOPL)));
     m.if(m.eq(m.param('i32', 1), 16), () => m.set(mask, m.and(mask, 0xffff)));
+    const old = m.let(m.get('eflags'));
     setFlagsMasked(m, m.param('i32', 0), mask);
-    m.put('eflags', m.and(m.get('eflags'), ~Flag.RF));
+    const next = m.let(m.and(m.get('eflags'), ~Flag.RF));
+    m.put('eflags', next);
+    // AC decides which TLB is used
+    m.if(m.and(m.xor(old, next), Flag.AC), () => m.do(m.functionOf(updateMode)));
   },
 };

@@ -606,6 +606,15 @@ export const DELIVERY_CASES: readonly Row[] = [
     check: (b) => expect(b.state.getBig('dr', 6) & 0x4000n).toBe(0x4000n),
   },
   {
+    name: 'alignment checks begin with POPF',
+    mode: 'user64',
+    code: `mov eax, [${AT.data + 1}]\npush 0x40002\npopfq\nmov eax, [${AT.data + 1}]`,
+    setup: (b) => b.state.setBig('cr0', 0x8005_0031n),
+    vector: 17,
+    error: 0,
+    at: 13,
+  },
+  {
     // for the comparison with QEMU: four subleaves of each to memory
     name: 'all leaves of CPUID',
     mode: 'long',

@@ -3,6 +3,7 @@ import { DELIVERY_CASES } from './delivery-cases.ts';
 import { PAGING_CASES } from './paging-cases.ts';
 import { compareWithQemu } from './qemu-diff.ts';
 import { qemuMissing } from './qemu-peer.ts';
+import { SELECTOR_CASES } from './selector-cases.ts';
 
 if (qemuMissing !== undefined && process.env['CI']) throw new Error(qemuMissing);
 
@@ -36,6 +37,14 @@ const KNOWN: Readonly<Record<string, string>> = {
   'long: not canonical push': 'raises #GP',
   'long: jump to an address that is not canonical': 'faults at the target',
   'long: a CR3 load keeps global pages': 'drops global pages too',
+  'prot32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
+  'user32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
+  'prot32: all descriptors: LTR': 'loads a null TR',
+  'long: all descriptors: LTR': 'loads a null TR and 16-bit ones',
+  'long: all descriptors: LAR': 'shows 16-bit system descriptors in long mode',
+  'long: all descriptors: LSL': 'shows 16-bit system descriptors in long mode',
+  'user64: all descriptors: LAR': 'shows 16-bit system descriptors in long mode',
+  'user64: all descriptors: LSL': 'shows 16-bit system descriptors in long mode',
 };
 
 /** The same for QEMU 7.2, which is the peer unless the environment names a newer one. */
@@ -51,7 +60,10 @@ const KNOWN_OLD: Readonly<Record<string, string>> = process.env['STERNA_PEER_QEM
 describe.skipIf(qemuMissing !== undefined)(
   `fixtures on a real QEMU${qemuMissing === undefined ? '' : ` (${qemuMissing})`}`,
   () => {
-    const cases = [...DELIVERY_CASES, ...PAGING_CASES].map((row) => ({ row, name: `${row.mode}: ${row.name}` }));
+    const cases = [...DELIVERY_CASES, ...PAGING_CASES, ...SELECTOR_CASES].map((row) => ({
+      row,
+      name: `${row.mode}: ${row.name}`,
+    }));
     test.for(cases.filter(({ name }) => (KNOWN[name] ?? KNOWN_OLD[name]) === undefined))('$name', async ({ row }) => {
       expect(await compareWithQemu(row)).toEqual([]);
     });
