@@ -1,0 +1,202 @@
+import { type FuncRef, type Label, type Local, type Signature, type TypeTable, Val, type ValType } from '@sterna/wasm';
+import { Machine, type ValOfCell, type Variant } from '../semantics/machine.ts';
+import type { HostFunction, Micro } from '../semantics/micro.ts';
+import { Leave } from '../semantics/vectors.ts';
+import { type CellName, cellAddress, STATE } from '../state/layout.ts';
+import type { Producer } from './flags.ts';
+
+/** What the printer of the module offers to the functions in it. */
+export interface Linker {
+  /** The function of microcode, declared on first use. */
+  micro(fn: Micro): FuncRef;
+  /** An imported host function. */
+  host(fn: HostFunction): FuncRef;
+}
+
+/** Where a piece of code runs: inside the dispatcher, as a handler function, or as microcode. */
+export type Context = 'main' | 'handler' | 'micro';
+
+/** Names of the dispatcher that code in it uses. */
+export interface Dispatcher {
+  readonly again: Label;
+  readonly fault: Label;
+  readonly leave: Label;
+  readonly branchSlow: Label;
+  readonly jumpSlow: Label;
+  readonly code: Local<'i32'>;
+  readonly count: Local<'i32'>;
+  readonly branch: Local<'i32'>;
+  readonly tlb: Local<'i32'>;
+}
+
+/** State cells, ways out and calls: what all code of the interpreter has. */
+export abstract class InterpBase extends Machine {
+  /** Where the code being written runs. */
+  readonly context: Context;
+
+  /** Record of the current instruction. */
+  readonly pc: Local<'i32'>;
+
+  /** The variant being written; changes from handler to handler in the dispatcher. */
+  variant: Variant;
+
+  /** Set while handlers of the dispatcher are written. */
+  dispatcher: Dispatcher | undefined;
+
+  /** Flags recorded by the handler being written. */
+  producer: Producer | undefined;
+
+  /** The module being printed. */
+  readonly linker: Linker;
+
+  /** Microcode that returns a status. */
+  protected readonly mayFault: boolean;
+
+  constructor(
+    types: TypeTable,
+    index: number,
+    name: string,
+    type: Signature,
+    context: Context,
+    linker: Linker,
+    variant: Variant,
+    faults = false,
+  ) {
+    super(types, index, name, type, context === 'main' ? 1 << 19 : 256);
+    this.context = context;
+    this.linker = linker;
+    this.variant = variant;
+    this.mayFault = faults;
+    this.pc = context === 'handler' ? this.param('i32', 0) : context === 'main' ? this.local('i32') : this.i32(0);
+  }
+
+  get<N extends CellName>(name: N, index: number | Val<'i32'> = 0): Val<ValOfCell<N>> {
+    const { type, stride } = STATE[name];
+    const kind =
+      type === 'u8'
+        ? 'i32.8u'
+        : type === 'u16'
+          ? 'i32.16u'
+          : type === 'u64'
+            ? 'i64'
+            : type === 'f64'
+              ? 'f64'
+              : type === 'v128'
+                ? 'v128'
+                : 'i32';
+    const v =
+      typeof index === 'number'
+        ? this.load(kind, 0, cellAddress(name, index))
+        : this.load(kind, this.#scaled(index, stride), cellAddress(name));
+    return v as unknown as Val<ValOfCell<N>>;
+  }
+
+  put<N extends CellName>(name: N, value: Val<ValOfCell<N>> | number, index: number | Val<'i32'> = 0): void {
+    const { type, stride } = STATE[name];
+    const kind =
+      type === 'u8'
+        ? 'i32.8'
+        : type === 'u16'
+          ? 'i32.16'
+          : type === 'u64'
+            ? 'i64'
+            : type === 'f64'
+              ? 'f64'
+              : type === 'v128'
+                ? 'v128'
+                : 'i32';
+    const v: Val =
+      value instanceof Val ? value : this.literal(kind === 'i64' ? 'i64' : kind === 'f64' ? 'f64' : 'i32', value);
+    if (typeof index === 'number') this.store(kind, 0, v as never, cellAddress(name, index));
+    else this.store(kind, this.#scaled(index, stride), v as never, cellAddress(name));
+  }
+
+  #scaled(index: Val<'i32'>, stride: number): Val<'i32'> {
+    return this.mul(index, stride);
+  }
+
+  protected fieldOf(at: number): Val<'i32'> {
+    return this.load('i32.8u', this.pc, at);
+  }
+
+  protected saveCount(): void {
+    if (this.context === 'main') this.put('icLeft', this.dispatcher!.count);
+  }
+
+  protected reloadCount(): void {
+    if (this.context === 'main') this.set(this.dispatcher!.count, this.get('icLeft'));
+  }
+
+  raise(vector: number, error: Val<'i32'> | number = 0): void {
+    this.put('excVector', vector);
+    this.put('excError', error);
+    this.leaveWith(Leave.FAULT);
+  }
+
+  raiseIf(cond: Val<'i32'>, vector: number, error: Val<'i32'> | number = 0): void {
+    this.if(cond, () => this.raise(vector, error), undefined, false);
+  }
+
+  protected faultIf(cond: Val<'i32'>): void {
+    if (this.context === 'main') this.brIf(this.dispatcher!.fault, cond, false);
+    else this.if(cond, () => this.leaveWith(Leave.FAULT), undefined, false);
+  }
+
+  protected leaveWith(code: number): void {
+    if (this.context === 'main') {
+      if (code === Leave.FAULT) {
+        this.br(this.dispatcher!.fault);
+        return;
+      }
+      this.set(this.dispatcher!.code, code);
+      this.br(this.dispatcher!.leave);
+    } else if (this.context === 'handler') this.return(this.i32(code));
+    else {
+      if (!this.mayFault || code !== Leave.FAULT) throw new Error(`microcode ${this.name} must not leave this way`);
+      this.return(this.i32(1));
+    }
+  }
+
+  protected needRecord(): void {
+    if (this.context === 'micro') throw new Error(`microcode ${this.name} has no instruction`);
+  }
+
+  functionOf(fn: Micro): FuncRef {
+    return this.linker.micro(fn);
+  }
+
+  invoke<T extends ValType = 'i32'>(fn: Micro, ...args: Val[]): Val<T> {
+    const f = this.linker.micro(fn);
+    if (fn.faults) {
+      this.saveCount();
+      const status = this.let(this.call(f, ...args));
+      this.reloadCount();
+      this.faultIf(status);
+      return status as unknown as Val<T>;
+    }
+    if (fn.results.length !== 1) {
+      this.do(f, ...args);
+      return this.i32(0) as unknown as Val<T>;
+    }
+    return this.call<T>(f, ...args);
+  }
+
+  hostCall(fn: HostFunction, ...args: Val<'i32'>[]): Val<'i32'> {
+    const f = this.linker.host(fn);
+    this.saveCount();
+    let result = this.i32(0);
+    if (fn.results.length === 0) this.do(f, ...args);
+    else result = this.let(this.call(f, ...args));
+    this.reloadCount();
+    return result;
+  }
+
+  inLongMode(): Val<'i32'> {
+    if (this.variant.code64 !== undefined) return this.i32(this.variant.code64 ? 1 : 0);
+    return this.eq(this.and(this.get('modeKey'), 3), 2);
+  }
+
+  cpl(): Val<'i32'> {
+    return this.get('cpl');
+  }
+}
