@@ -36,6 +36,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'long: not canonical with RSP as base': 'raises #GP',
   'long: not canonical push': 'raises #GP',
   'long: jump to an address that is not canonical': 'faults at the target',
+  'user64: alignment checks begin with POPF': 'does not check alignment',
   'long: a CR3 load keeps global pages': 'drops global pages too',
   'prot32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
   'user32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
