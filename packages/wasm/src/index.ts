@@ -10,8 +10,9 @@ export {
   type TypeOfKind,
 } from './memory-ops.ts';
 export { type MemoryOptions, ModuleBuilder } from './module.ts';
-export { type Arg, checkArgs, type LaneShape, type LaneType, Ops, ops } from './ops.ts';
+export { type Arg, checkArgs, Ops, ops } from './ops.ts';
 export { SIMD, type SimdOp } from './simd.ts';
+export { type LaneShape, type LaneType, SimdOps } from './simd-ops.ts';
 export {
   type FloatType,
   FUNCREF,
