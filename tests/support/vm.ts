@@ -27,6 +27,8 @@ export class Vm implements AsyncDisposable {
   /** Standard error of the process. */
   errors = '';
   readonly events: ReceivedEvent[] = [];
+  /** Called when the guest has written something. */
+  onSerial: () => void = () => {};
   /** Resolves with the exit code. */
   readonly exited: Promise<number | null>;
   #qmp: QmpClient | undefined;
@@ -100,6 +102,7 @@ export class Vm implements AsyncDisposable {
     this.#socket.on('error', () => {});
     this.#socket.on('data', (chunk: Buffer) => {
       this.serial += chunk.toString('latin1');
+      this.onSerial();
       this.#notify();
     });
   }
