@@ -199,6 +199,7 @@ export class X86Cpu {
     return (this.state.get('eflags') | this.#code.eval_flags()) >>> 0;
   }
 
+  /** Sets all of RFLAGS; nothing is left to be computed lazily. */
   set rflags(value: number) {
     const s = this.state;
     s.set('eflags', (value & ~0x8d5) | 2);

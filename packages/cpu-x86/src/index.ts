@@ -1,6 +1,7 @@
 export { type CpuHost, handlerTables, interpreterBytes, provideInterpreter, X86Cpu } from './cpu.ts';
 export { Exit } from './interp/events.ts';
 export { type PrintOptions, printInterpreter } from './interp/print.ts';
-export { CELLS, type CellName, STATE } from './state/layout.ts';
+export type { CellType } from './state/cells.ts';
+export { CELLS, type CellName, type CellPlace, STATE } from './state/layout.ts';
 export { StateView } from './state/view.ts';
 export { X86InterruptController, type X86InterruptPort, x86Cpu } from './x86-cpu.ts';

@@ -130,6 +130,7 @@ export class MuxPort implements CharBackend {
     return this.#backend.connected;
   }
 
+  /** Who gets this port's input. */
   get frontend(): CharFrontend | undefined {
     return this.#input.frontend;
   }

@@ -25,6 +25,7 @@ export class Irq implements IrqLine {
     this.#handler = handler;
   }
 
+  /** True while the line is asserted. */
   get level(): boolean {
     return this.#level;
   }

@@ -46,7 +46,7 @@ export interface MachineBuilder {
   readonly ramSize: number;
   readonly cpuCount: number;
   readonly boot: BootImages;
-  /** Devices the user asked for (`-device`, config file), which the machine places with {@link userDevice}. */
+  /** Devices the user asked for (`-device`, config file), which the machine places with `userDevice`. */
   readonly userDevices: readonly DeviceSpec[];
   /** Serial backends in order of `-serial`; undefined entries are `none`. */
   readonly serials: readonly (string | undefined)[];

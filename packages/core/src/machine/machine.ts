@@ -158,6 +158,7 @@ export class Machine {
     this.hooks.ready.call();
   }
 
+  /** QEMU's run state; `start`, `stop`, reset and migration change it. */
   get runState(): RunState {
     return this.#runState;
   }

@@ -90,6 +90,7 @@ export class MachineClock implements VirtualClock {
     return this.timers.create(name, callback);
   }
 
+  /** True while virtual time passes. */
   get running(): boolean {
     return this.#running;
   }

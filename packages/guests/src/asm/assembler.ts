@@ -39,7 +39,7 @@ const NOP = 0x90;
  *
  * Known: 16-, 32- and 64-bit code; general, system, x87, MMX, SSE, SSE2 and SSE3 instructions; labels and local labels;
  * `equ`, `times`, `align`, `org`, `bits`, `default`, `section`, `absolute`, `struc`; `db` to `do`, `resb` to `reso`;
- * the preprocessor as far as {@link preprocess} says. Anything else is an error.
+ * the preprocessor as far as `preprocess` says. Anything else is an error.
  *
  * @throws AssemblerError with file and line
  */

@@ -11,6 +11,7 @@ export class ByteCursor {
     this.data = data;
     this.offset = offset;
   }
+  /** Bytes behind the offset. */
   get left(): number {
     return this.data.length - this.offset;
   }

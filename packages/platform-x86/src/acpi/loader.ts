@@ -1,8 +1,10 @@
 import { ascii, u8, u32, zeros } from './bytes.ts';
 
-/** fw_cfg files that the script names. */
+/** fw_cfg file with all tables but the root pointer. */
 export const TABLES_FILE = 'etc/acpi/tables';
+/** fw_cfg file with the root pointer. */
 export const RSDP_FILE = 'etc/acpi/rsdp';
+/** fw_cfg file with the script that places the other two. */
 export const LOADER_FILE = 'etc/table-loader';
 
 const COMMAND_SIZE = 128;

@@ -3,6 +3,7 @@ import type { ApicBus, EoiListener } from '../apic/apic-bus.ts';
 import { DM_EXTINT } from '../apic/registers.ts';
 import type { LoadGate } from '../support/load-gate.ts';
 
+/** Inputs of one IO-APIC. */
 export const IOAPIC_PINS = 24;
 
 /** Window registers (82093AA data sheet, §3.1; EOI register of version 0x20). */

@@ -8,10 +8,12 @@ export class Fifo8 {
     this.data = new Uint8Array(capacity);
   }
 
+  /** True when no byte fits. */
   get full(): boolean {
     return this.num === this.data.length;
   }
 
+  /** True when there is nothing to take. */
   get empty(): boolean {
     return this.num === 0;
   }
