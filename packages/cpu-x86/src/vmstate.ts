@@ -1,9 +1,10 @@
 import type { CpuVmstate, FieldBuilder, VmField, VmStateTable } from '@sterna/core';
-import { Flag, Seg } from './semantics/vectors.ts';
 import type { CellName } from './state/layout.ts';
 import type { StateView } from './state/view.ts';
-import { CR4, Desc, EFER } from './system/bits.ts';
+import { EFER } from './system/bits.ts';
 import { MCG_CAP } from './system/msr.ts';
+import { computeHflags } from './vmstate-hflags.ts';
+import { type Element, FPREG, MTRR_VAR, SEGMENT, SegmentRecord, vectorTable } from './vmstate-records.ts';
 import { Hflag, Hflag2, InterruptRequest } from './wire-bits.ts';
 
 /** The processor as its vmstate sees it. */
@@ -121,139 +122,7 @@ function carried<K extends keyof Carried>(key: K, name: string) {
   };
 }
 
-/** One segment register or descriptor table; tables have neither selector nor flags. */
-class SegmentRecord {
-  readonly #state: StateView;
-  readonly #cells: readonly [CellName | undefined, CellName, CellName, CellName | undefined];
-  readonly #index: number;
-
-  constructor(
-    state: StateView,
-    index: number,
-    ...names: [CellName | undefined, CellName, CellName, CellName | undefined]
-  ) {
-    this.#state = state;
-    this.#index = index;
-    this.#cells = names;
-  }
-  get selector(): number {
-    return this.#cells[0] === undefined ? 0 : this.#state.get(this.#cells[0], this.#index);
-  }
-  set selector(value: number) {
-    if (this.#cells[0] !== undefined) this.#state.set(this.#cells[0], value, this.#index);
-  }
-  get base(): bigint {
-    return this.#state.getBig(this.#cells[1], this.#index);
-  }
-  set base(value: bigint) {
-    this.#state.setBig(this.#cells[1], value, this.#index);
-  }
-  get limit(): number {
-    return this.#state.get(this.#cells[2], this.#index);
-  }
-  set limit(value: number) {
-    this.#state.set(this.#cells[2], value, this.#index);
-  }
-  get flags(): number {
-    return this.#cells[3] === undefined ? 0 : this.#state.get(this.#cells[3], this.#index);
-  }
-  set flags(value: number) {
-    if (this.#cells[3] !== undefined) this.#state.set(this.#cells[3], value, this.#index);
-  }
-}
-
-const SEGMENT: VmStateTable<SegmentRecord> = {
-  name: 'segment',
-  version: 1,
-  fields: ({ u32, u64 }) => [u32('selector'), u64('base'), u32('limit'), u32('flags')],
-};
-
-/** One element of an array of cells. */
-interface Element {
-  readonly state: StateView;
-  readonly index: number;
-}
 const element = (d: CpuVmState, index: number): Element => ({ state: cells(d), index });
-
-const FPREG_TMP: VmStateTable<Element> = {
-  name: 'fpreg_tmp',
-  version: 0,
-  fields: ({ u64, u16 }) => [
-    u64({
-      name: 'tmp_mant',
-      get: ({ state, index }) => state.getBig('fpMant', index),
-      set: ({ state, index }, v) => state.setBig('fpMant', v, index),
-    }),
-    u16({
-      name: 'tmp_exp',
-      get: ({ state, index }) => state.get('fpExp', index),
-      set: ({ state, index }, v) => state.set('fpExp', v, index),
-    }),
-  ],
-};
-const FPREG: VmStateTable<Element> = { name: 'fpreg', version: 0, fields: ({ tmp }) => [tmp('tmp', FPREG_TMP)] };
-
-function vectorTable(name: string, cell: 'xmm' | 'ymmHigh', first: number): VmStateTable<Element> {
-  return {
-    name,
-    version: 1,
-    fields: ({ u64 }) => [
-      u64({
-        name: `_q_ZMMReg[${first}]`,
-        get: ({ state, index }) => state.getBig(cell, index),
-        set: ({ state, index }, v) => state.setBig(cell, v, index),
-      }),
-      u64({
-        name: `_q_ZMMReg[${first + 1}]`,
-        get: ({ state, index }) => state.getHigh(cell, index),
-        set: ({ state, index }, v) => state.setHigh(cell, v, index),
-      }),
-    ],
-  };
-}
-
-const MTRR_VAR: VmStateTable<Element> = {
-  name: 'mtrr_var',
-  version: 1,
-  fields: ({ u64 }) =>
-    ['base', 'mask'].map((name, n) =>
-      u64({
-        name,
-        get: ({ state, index }) => state.getBig('mtrrVar', index * 2 + n),
-        set: ({ state, index }, v) => state.setBig('mtrrVar', v, index * 2 + n),
-      }),
-    ),
-};
-
-/**
- * QEMU's derived mode bits. A QEMU destination believes them (all but CPL), so they must agree with the registers. TF, IOPL,
- * RF, VM and AC stay 0: they are taken from RFLAGS.
- */
-export function computeHflags(state: StateView, rflags: number): number {
-  const cr0 = Number(state.getBig('cr0') & 0xffff_ffffn);
-  const efer = Number(state.getBig('efer') & 0xffff_ffffn);
-  const cs = state.get('segFlags', Seg.CS);
-  const ss = state.get('segFlags', Seg.SS);
-  const vm = (rflags & Flag.VM) !== 0;
-  const protectedMode = (cr0 & 1) !== 0;
-  const lma = (efer & EFER.LMA) !== 0;
-  const cs64 = lma && (cs & Desc.L) !== 0;
-  const cs32 = cs64 || (cs & Desc.B) !== 0;
-  let hflags = vm ? 3 : protectedMode ? (ss >>> Desc.DPL_SHIFT) & 3 : 0;
-  if (state.get('shadow') !== 0) hflags |= Hflag.INHIBIT_IRQ;
-  if (cs32) hflags |= Hflag.CS32;
-  if (cs64 || (ss & Desc.B) !== 0) hflags |= Hflag.SS32;
-  if (!cs64) {
-    const based = [Seg.DS, Seg.ES, Seg.SS].some((seg) => state.getBig('segBase', seg) !== 0n);
-    if (!protectedMode || vm || !cs32 || based) hflags |= Hflag.ADDSEG;
-  }
-  if (protectedMode) hflags |= Hflag.PE;
-  hflags |= (cr0 & 0xe) << Hflag.MP_SHIFT;
-  if (lma) hflags |= Hflag.LMA;
-  if (cs64) hflags |= Hflag.CS64;
-  if ((state.getBig('cr4') & BigInt(CR4.OSFXSR)) !== 0n) hflags |= Hflag.OSFXSR;
-  return hflags;
-}
 
 const TABLE: VmStateTable<CpuVmState> = {
   name: 'cpu',
