@@ -9,8 +9,19 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'], exclude: ['**/*.long.test.ts', '**/node_modules/**'], testTimeout: 30_000 } },
-      { extends: true, test: { name: 'machines', include: ['tests/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'],
+          exclude: ['**/*.long.test.ts', '**/node_modules/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'machines', include: ['tests/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 },
+      },
     ],
   },
 });
