@@ -88,7 +88,7 @@ export class X86Cpu {
       codeWritten: (at: number, length: number) => this.#cache.invalidate(at >>> 0, length),
     };
     this.#code = new wasmHost.Instance(compiled, { env }).exports as unknown as Exports;
-    this.#cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t.fuse, () =>
+    this.#cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t, () =>
       this.#code.flush_write_tags(),
     );
     this.#cache.clear();

@@ -4,6 +4,8 @@ import { Handler, REC } from '../interp/records.ts';
 import { cellAddress } from '../state/layout.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
 import { Decoded, type Decoder } from './decoder.ts';
+import type { HandlerTables } from './handlers.ts';
+import type { PairTable } from './pairs.ts';
 
 /** Most records in one run; a longer one continues with a link. */
 const RUN_LIMIT = 256;
@@ -23,6 +25,10 @@ export class DecodeCache {
   readonly #view: DataView;
   readonly #decoder: Decoder;
   readonly #fuse: Uint16Array;
+  readonly #pairs: PairTable;
+  /** Own handlers of the two instructions before the current one, whatever they were joined to. */
+  #before = 0;
+  #beforeThat = 0;
   readonly #withholdWrites: () => void;
   /** Newest run + 1 of each host page. */
   readonly #pages = new Int32Array(1 << 20);
@@ -39,12 +45,13 @@ export class DecodeCache {
   #runs = 0;
   #top: number = CPU_MAP.records;
 
-  constructor(memory: ArrayBufferLike, decoder: Decoder, fuse: Uint16Array, withholdWrites: () => void) {
+  constructor(memory: ArrayBufferLike, decoder: Decoder, tables: HandlerTables, withholdWrites: () => void) {
     this.#bytes = new Uint8Array(memory);
     this.#u32 = new Int32Array(memory);
     this.#view = new DataView(memory);
     this.#decoder = decoder;
-    this.#fuse = fuse;
+    this.#fuse = tables.fuse;
+    this.#pairs = tables.pairs;
     this.#withholdWrites = withholdWrites;
   }
 
@@ -156,11 +163,8 @@ export class DecodeCache {
         count++;
         break;
       }
-      if (decoder.condition >= 0 && count > 0 && (key & 3) === 2) {
-        const before = rec - REC.size;
-        const fused = this.#fuse[this.#view.getUint16(before, true) * 16 + decoder.condition]!;
-        if (fused !== 0) this.#view.setUint16(before, fused, true);
-      }
+      const handler = this.#view.getUint16(rec, true);
+      this.#join(rec, handler, first, (key & 3) === 2);
       at += decoder.length;
       rec += REC.size;
       count++;
@@ -169,6 +173,31 @@ export class DecodeCache {
     this.#top = rec;
     this.#newRun(page, key, offset, Math.min(at, PAGE), first, count, 0);
     return first;
+  }
+
+  /**
+   * Joins the instruction at `rec` to the ones before it in the run: a Jcc to the comparison before it, and frequent pairs.
+   * Only the earlier record's handler changes, so each stays good as an entry.
+   */
+  #join(rec: number, handler: number, first: number, is64: boolean): void {
+    let second = handler;
+    let at = rec - REC.size;
+    if (rec !== first && this.#decoder.condition >= 0 && is64) {
+      const fused = this.#fuse[this.#before * 16 + this.#decoder.condition]!;
+      if (fused !== 0) {
+        this.#view.setUint16(at, fused, true);
+        second = fused;
+        at -= REC.size;
+      }
+    }
+    const { row, column, columns, table } = this.#pairs;
+    const before = second === handler ? this.#before : this.#beforeThat;
+    if (at >= first) {
+      const pair = table[row[before]! * columns + column[second]!]!;
+      if (pair !== 0) this.#view.setUint16(at, pair, true);
+    }
+    this.#beforeThat = this.#before;
+    this.#before = handler;
   }
 
   #link(rec: number, at: number): void {

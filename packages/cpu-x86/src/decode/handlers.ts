@@ -4,6 +4,7 @@ import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import { type Bits, isMem, type MemForm, type Operand, type RegField, type RegFile } from '../semantics/operand.ts';
 import { type Encoding, encodings } from './enc.ts';
+import { makePairs, type PairTable, pairTable } from './pairs.ts';
 
 /** A handler to print: one definition for one combination of sizes and operand forms. */
 export interface HandlerSpec {
@@ -15,6 +16,9 @@ export interface HandlerSpec {
   readonly hot: boolean;
   /** Condition code of the branch that follows and is done together with it, or -1. */
   readonly fused: number;
+  /** The parts of a pair of consecutive instructions. */
+  readonly first?: HandlerSpec;
+  readonly second?: HandlerSpec;
 }
 
 /** Forms of a variant. */
@@ -51,6 +55,8 @@ export interface HandlerTables {
   readonly count: number;
   /** Fused handler of handler * 16 + condition, or 0. */
   readonly fuse: Uint16Array;
+  /** Handlers of frequent pairs. */
+  readonly pairs: PairTable;
 }
 
 const SIZES = [16, 32, 64] as const;
@@ -335,7 +341,10 @@ function number(rows: RowPlan[], forms: (HandlerSpec | undefined)[], specs: Hand
       if (canFuse(s.name, cc)) fusedPairs.push([s, { ...s, key: `${s.key} + j${cc}`, fused: cc }]);
     }
   }
-  const handlers = [...hot, ...fusedPairs.map((p) => p[1]), ...specs.filter((s) => !s.hot)];
+  const fused = fusedPairs.map((p) => p[1]);
+  const pairs = makePairs([...hot, ...fused]);
+  const inline = [...hot, ...fused, ...pairs];
+  const handlers = [...inline, ...specs.filter((s) => !s.hot)];
   handlers.forEach((s, i) => {
     s.id = Handler.first + i;
   });
@@ -343,5 +352,13 @@ function number(rows: RowPlan[], forms: (HandlerSpec | undefined)[], specs: Hand
   const fuse = new Uint16Array(count * 16);
   for (const [s, f] of fusedPairs) fuse[s.id * 16 + f.fused] = f.id;
   const ids = Uint16Array.from(forms, (s) => s?.id ?? Handler.UNDEFINED);
-  return { rows, forms: ids, handlers, hotEnd: Handler.first + hot.length + fusedPairs.length, count, fuse };
+  return {
+    rows,
+    forms: ids,
+    handlers,
+    hotEnd: Handler.first + inline.length,
+    count,
+    fuse,
+    pairs: pairTable(pairs, count),
+  };
 }

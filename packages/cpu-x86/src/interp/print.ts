@@ -4,6 +4,7 @@ import type { HandlerSpec, HandlerTables } from '../decode/handlers.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
+import { isMem } from '../semantics/operand.ts';
 import { Leave, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
 import { updateMode } from '../system/mode.ts';
@@ -207,32 +208,63 @@ class Printer implements Linker {
   }
 
   #hotHandler(c: InterpMachine, spec: HandlerSpec, again: Label): void {
-    c.variant = spec.variant;
-    c.producer = undefined;
-    c.scope(() => {
-      definition(spec.name).semantics(c, ...spec.operands);
-      if (spec.fused < 0) {
-        c.set(c.pc, c.add(c.pc, REC.size));
-        c.br(again);
-        return;
-      }
-      if (c.producer === undefined) throw new Error(`${spec.key} records no flags`);
-      // without budget for the branch stop between the two
-      c.set(count(c), c.sub(count(c), 1));
-      c.if(
-        c.ltS(count(c), 0),
-        () => {
-          c.set(count(c), 0);
-          c.set(c.pc, c.add(c.pc, REC.size));
-          c.br(again);
-        },
-        undefined,
-        false,
-      );
-      c.takeBranch(REC.size, fusedCondition(c, c.producer, spec.fused));
+    const parts = spec.first !== undefined && spec.second !== undefined ? [spec.first, spec.second] : [spec];
+    parts.forEach((part, i) => {
+      if (i > 0) this.#nextOf(c, again, touchesMemory(parts[0]!));
+      c.variant = part.variant;
+      c.producer = undefined;
+      c.scope(() => {
+        definition(part.name).semantics(c, ...part.operands);
+        if (part.fused < 0) return;
+        if (c.producer === undefined) throw new Error(`${part.key} records no flags`);
+        this.#countBranch(c, again);
+        c.takeBranch(REC.size, fusedCondition(c, c.producer, part.fused));
+      });
     });
     c.variant = NO_VARIANT;
+    if (parts[parts.length - 1]!.fused >= 0) return;
+    c.set(c.pc, c.add(c.pc, REC.size));
+    c.br(again);
   }
+
+  /**
+   * Between the parts of a pair: counts the second, or stops before it when there is no budget for it, or when the first has
+   * changed the code that follows (then its record is a link).
+   */
+  #nextOf(c: InterpMachine, again: Label, checkCode: boolean): void {
+    c.set(c.pc, c.add(c.pc, REC.size));
+    if (checkCode) c.brIf(again, c.eqz(c.load('i32.16u', c.pc, REC.handler)), false);
+    c.set(count(c), c.sub(count(c), 1));
+    c.if(
+      c.ltS(count(c), 0),
+      () => {
+        c.set(count(c), 0);
+        c.br(again);
+      },
+      undefined,
+      false,
+    );
+  }
+
+  /** Counts the branch of a fused pair, or stops before it. */
+  #countBranch(c: InterpMachine, again: Label): void {
+    c.set(count(c), c.sub(count(c), 1));
+    c.if(
+      c.ltS(count(c), 0),
+      () => {
+        c.set(count(c), 0);
+        c.set(c.pc, c.add(c.pc, REC.size));
+        c.br(again);
+      },
+      undefined,
+      false,
+    );
+  }
+}
+
+/** Whether an instruction accesses memory, and so may change code or call a device that does. */
+function touchesMemory(spec: HandlerSpec): boolean {
+  return spec.operands.some(isMem) || spec.name === 'push' || spec.name === 'pop';
 }
 
 function count(c: InterpMachine): InterpMachine['pc'] {

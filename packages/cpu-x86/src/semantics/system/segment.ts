@@ -140,11 +140,11 @@ enc('0f 00 /4', 'verr', 'Ew', { protectedOnly: true });
 enc('0f 00 /5', 'verw', 'Ew', { protectedOnly: true });
 
 def('arpl', (m, dst, src) => {
-  const d = m.rmw(dst);
-  const old = d.value as Val<'i32'>;
+  const old = m.read(dst) as Val<'i32'>;
   const rpl = m.let(m.and(m.read(src) as Val<'i32'>, 3));
   const lower = m.let(m.ltU(m.and(old, 3), rpl));
-  m.if(lower, () => d.store(m.or(m.and(old, 0xfffc), rpl)));
+  // memory is written, and must be writable, only when the level changes
+  m.if(lower, () => m.write(dst, m.or(m.and(old, 0xfffc), rpl)));
   setZero(m, lower);
 });
 enc('63 /r', 'arpl', 'Ew,Gw', { mode: 'no64', protectedOnly: true });
