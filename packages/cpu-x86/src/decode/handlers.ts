@@ -4,22 +4,8 @@ import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import { type Bits, isMem, type MemForm, type Operand, type RegField, type RegFile } from '../semantics/operand.ts';
 import { type Encoding, encodings } from './enc.ts';
+import type { HandlerSpec } from './handler-spec.ts';
 import { makePairs, type PairTable, pairTable } from './pairs.ts';
-
-/** A handler to print: one definition for one combination of sizes and operand forms. */
-export interface HandlerSpec {
-  id: number;
-  readonly key: string;
-  readonly name: string;
-  readonly variant: Variant;
-  readonly operands: readonly Operand[];
-  readonly hot: boolean;
-  /** Condition code of the branch that follows and is done together with it, or -1. */
-  readonly fused: number;
-  /** The parts of a pair of consecutive instructions. */
-  readonly first?: HandlerSpec;
-  readonly second?: HandlerSpec;
-}
 
 /** Forms of a variant. */
 export const FORMS = 5;
@@ -359,6 +345,6 @@ function number(rows: RowPlan[], forms: (HandlerSpec | undefined)[], specs: Hand
     hotEnd: Handler.first + inline.length,
     count,
     fuse,
-    pairs: pairTable(pairs, count),
+    pairs: pairTable(handlers, count),
   };
 }

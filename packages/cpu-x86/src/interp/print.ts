@@ -1,6 +1,7 @@
 import { MEMORY_LAYOUT } from '@sterna/core';
 import { type FuncRef, type Label, ModuleBuilder, type Val } from '@sterna/wasm';
-import type { HandlerSpec, HandlerTables } from '../decode/handlers.ts';
+import type { HandlerSpec } from '../decode/handler-spec.ts';
+import type { HandlerTables } from '../decode/handlers.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
@@ -208,9 +209,9 @@ class Printer implements Linker {
   }
 
   #hotHandler(c: InterpMachine, spec: HandlerSpec, again: Label): void {
-    const parts = spec.first !== undefined && spec.second !== undefined ? [spec.first, spec.second] : [spec];
+    const parts = partsOf(spec);
     parts.forEach((part, i) => {
-      if (i > 0) this.#nextOf(c, again, touchesMemory(parts[0]!));
+      if (i > 0) this.#nextOf(c, again, touchesMemory(parts[i - 1]!));
       c.variant = part.variant;
       c.producer = undefined;
       c.scope(() => {
@@ -260,6 +261,11 @@ class Printer implements Linker {
       false,
     );
   }
+}
+
+/** The single instructions of a sequence (a comparison with its branch is one). */
+function partsOf(s: HandlerSpec): HandlerSpec[] {
+  return s.first === undefined || s.second === undefined ? [s] : [...partsOf(s.first), ...partsOf(s.second)];
 }
 
 /** Whether an instruction accesses memory, and so may change code or call a device that does. */

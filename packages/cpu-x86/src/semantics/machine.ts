@@ -1,6 +1,5 @@
 import { Code, type FuncRef, type IntType, type Val, type ValType } from '@sterna/wasm';
 import type { CellName, TypeOfCell } from '../state/layout.ts';
-import type { HostFunction, Micro } from './micro.ts';
 import type { Bits, Operand } from './operand.ts';
 
 /** Wasm type a state cell has in expressions. */
@@ -50,6 +49,27 @@ export interface ReadModifyWrite {
 
 /** Formula of the lazy flags; operands are given at the operation's size. Shifts: `b` is the masked count, not 0. */
 export type FlagKind = 'add' | 'sub' | 'adc' | 'sbb' | 'inc' | 'dec' | 'logic' | 'mul' | 'shl' | 'shr' | 'sar';
+
+/**
+ * A wasm function of its own that semantics and other microcode call with `Machine.call`: written once in the same language
+ * as instructions, printed on first use.
+ */
+export interface Micro {
+  readonly name: string;
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
+  /** Its one i32 result is a status: 0 done, anything else "an exception was raised (or the CPU must leave)". */
+  readonly faults: boolean;
+  readonly body: (m: Machine) => void;
+}
+
+/** A function of the host (JavaScript) that generated code may call. All values are i32. */
+export interface HostFunction {
+  readonly host: true;
+  readonly name: string;
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
+}
 
 /**
  * What the semantics of instructions are written against. It is a wasm function body (`Code`: expressions, locals, control

@@ -64,7 +64,10 @@ export const CORE_CELLS = cells({
   excAddr: { type: 'u64', doc: 'Linear address of a page fault (becomes CR2 at delivery)' },
   exitReason: { type: 'u32', doc: 'Value run() returns when a handler leaves with Leave.EXIT' },
   trapArmed: { type: 'u32', doc: 'The instruction about to run is single-stepped' },
-  cacheEpoch: { type: 'u32', doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void' },
+  cacheEpoch: {
+    type: 'u32',
+    doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void',
+  },
   request: { type: 'u32', doc: 'Not zero: somebody outside asks the loop to come back' },
   halted: { type: 'u32', doc: '1 after HLT until an event' },
   shadow: { type: 'u32', doc: '1 while interrupts are inhibited for one instruction (STI, MOV SS, POP SS)' },
