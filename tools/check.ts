@@ -1,10 +1,12 @@
 /** `npm run check`: format, lint, types by both compilers, dependency rules, docs validation, tests; stops at the first failure. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
+// Tools whose first line asks for `node` get the workspace's, also when this file is not run by npm.
+const env = { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env['PATH'] ?? ''}` };
 const testConfigs = ['packages', 'plugins']
   .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name, 'tsconfig.test.json')))
   .filter((path) => existsSync(join(root, path)));
@@ -31,7 +33,7 @@ const steps: readonly (readonly [name: string, command: string, ...args: string[
 for (const [name, command, ...args] of steps) {
   if (process.argv.includes('--no-tests') && name === 'tests') continue;
   console.log(`\n== ${name}`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) {
     console.error(`check: '${name}' failed`);
     process.exit(status ?? 1);

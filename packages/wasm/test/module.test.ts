@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Code, i32, i64, ModuleBuilder, ops, SIMD, type Val, v128pair, Writer } from '../src/index.ts';
 
+/** What all binary integer operations have in common, whatever widths they allow. */
+type BinaryOp = (a: Val, b: Val) => Val;
+
 /** Compiles a function without parameters that returns one value and runs it. */
 function evaluate(build: (c: Code) => Val): number | bigint {
   const m = new ModuleBuilder();
@@ -69,14 +72,14 @@ describe('constant folding', () => {
         const lit = (n: bigint): Val<'i64'> | Val<'i32'> => (wide ? i64(n) : i32(Number(BigInt.asIntN(32, n))));
         const a = lit(x) as Val<'i64'>;
         const b = lit(y) as Val<'i64'>;
-        const folded = ops[name](a, b);
+        const folded = (ops[name] as BinaryOp)(a, b);
         const run = (): number | bigint =>
           evaluate((c) => {
             const l = c.local(a.type);
             c.set(l, a);
             const r = c.local(a.type);
             c.set(r, b);
-            return c[name](l, r);
+            return (c[name] as BinaryOp)(l, r);
           });
         if (!folded.isConst) {
           expect(run).toThrow();

@@ -154,9 +154,9 @@ export class OracleBench {
     rig.bytes.set(this.#stale, rig.at(PHYS.code));
     cpu.invalidateCode(rig.at(PHYS.code), REGION.size);
     const is16 = v.mode === 16;
-    const data = is16
-      ? ([0x17, REGION.data, REGION.size - 1, 0xf300] as const)
-      : ([0x2b, 0, 0xffffffff, 0xcff300] as const);
+    const data: readonly [number, number, number, number] = is16
+      ? [0x17, REGION.data, REGION.size - 1, 0xf300]
+      : [0x2b, 0, 0xffffffff, 0xcff300];
     for (const index of [0, 2, 3]) this.#segment(index, ...data);
     if (is16) this.#segment(1, 0xf, REGION.code, REGION.size - 1, 0xfb00);
     else this.#segment(1, v.mode === 64 ? 0x33 : 0x23, 0, 0xffffffff, v.mode === 64 ? 0xaffb00 : 0xcffb00);
