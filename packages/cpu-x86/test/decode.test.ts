@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { makePairs } from '../src/decode/pairs.ts';
 import { handlerTables } from '../src/index.ts';
 import { Rig } from './rig.ts';
 import { runSnippet } from './snippet.ts';
@@ -44,6 +45,14 @@ describe('the decoder', () => {
     expect(t.count).toBeLessThan(0x1_0000);
     expect(t.hotEnd).toBeLessThan(t.count);
     for (const h of t.handlers) expect(h.id).toBeGreaterThan(0);
+  });
+  it('has the parts of every frequent sequence in the dispatcher', () => {
+    const missing: string[] = [];
+    makePairs(
+      handlerTables().handlers.filter((h) => h.id < handlerTables().hotEnd && h.first === undefined),
+      missing,
+    );
+    expect(missing).toEqual([]);
   });
   const single = (code: string, regs = {}): string => {
     const r = runSnippet({ code, regs });

@@ -9,6 +9,11 @@ import type { PairTable } from './pairs.ts';
 
 /** Most records in one run; a longer one continues with a link. */
 const RUN_LIMIT = 256;
+/**
+ * How many instructions a run may go on where another one has begun. A loop entered in its middle first would otherwise keep
+ * a link in every round.
+ */
+const OVERLAP = 96;
 /** Largest number of runs before everything is dropped. */
 const MAX_RUNS = 1 << 18;
 const PAGE = 4096;
@@ -26,9 +31,8 @@ export class DecodeCache {
   readonly #decoder: Decoder;
   readonly #fuse: Uint16Array;
   readonly #pairs: PairTable;
-  /** Own handlers of the two instructions before the current one, whatever they were joined to. */
-  #before = 0;
-  #beforeThat = 0;
+  /** Own handlers of the instructions of the run being decoded, whatever they were joined to. */
+  readonly #own = new Uint16Array(RUN_LIMIT + 1);
   readonly #withholdWrites: () => void;
   /** Newest run + 1 of each host page. */
   readonly #pages = new Int32Array(1 << 20);
@@ -146,8 +150,10 @@ export class DecodeCache {
     let at = offset;
     let rec = first;
     let count = 0;
+    let beyond = 0;
     for (;;) {
-      if (at >= PAGE || at === limit || count === RUN_LIMIT) {
+      if (at > limit) beyond++;
+      if (at >= PAGE || beyond > OVERLAP || count === RUN_LIMIT) {
         this.#link(rec, at);
         rec += REC.size;
         break;
@@ -164,7 +170,7 @@ export class DecodeCache {
         break;
       }
       const handler = this.#view.getUint16(rec, true);
-      this.#join(rec, handler, first, (key & 3) === 2);
+      this.#joinBack(rec, handler, first, (key & 3) === 2);
       at += decoder.length;
       rec += REC.size;
       count++;
@@ -176,28 +182,37 @@ export class DecodeCache {
   }
 
   /**
-   * Joins the instruction at `rec` to the ones before it in the run: a Jcc to the comparison before it, and frequent pairs.
-   * Only the earlier record's handler changes, so each stays good as an entry.
+   * Joins the instruction at `rec` to the ones before it in the run: a Jcc to the comparison before it, and frequent
+   * sequences. Only the earliest record's handler changes, so each stays good as an entry.
    */
-  #join(rec: number, handler: number, first: number, is64: boolean): void {
-    let second = handler;
-    let at = rec - REC.size;
-    if (rec !== first && this.#decoder.condition >= 0 && is64) {
-      const fused = this.#fuse[this.#before * 16 + this.#decoder.condition]!;
+  #joinBack(rec: number, handler: number, first: number, is64: boolean): void {
+    const n = (rec - first) / REC.size;
+    this.#own[n] = handler;
+    if (n > 0 && this.#decoder.condition >= 0 && is64) {
+      const fused = this.#fuse[this.#own[n - 1]! * 16 + this.#decoder.condition]!;
       if (fused !== 0) {
-        this.#view.setUint16(at, fused, true);
-        second = fused;
-        at -= REC.size;
+        this.#view.setUint16(rec - REC.size, fused, true);
+        this.#extend(rec - REC.size, fused, first);
+        return;
       }
     }
-    const { row, column, columns, table } = this.#pairs;
-    const before = second === handler ? this.#before : this.#beforeThat;
-    if (at >= first) {
-      const pair = table[row[before]! * columns + column[second]!]!;
-      if (pair !== 0) this.#view.setUint16(at, pair, true);
+    this.#extend(rec, handler, first);
+  }
+
+  /** Joins what `handler` does at `rec` to what ends just before it. */
+  #extend(rec: number, handler: number, first: number): void {
+    const { row, column, columns, table, length } = this.#pairs;
+    if (column[handler] === 0) return;
+    for (let n = 1; n <= 2; n++) {
+      const at = rec - n * REC.size;
+      if (at < first) return;
+      const before = n === 1 ? this.#own[(at - first) / REC.size]! : this.#view.getUint16(at, true);
+      if (length[before] !== n) continue;
+      const joined = table[row[before]! * columns + column[handler]!]!;
+      if (joined === 0) continue;
+      this.#view.setUint16(at, joined, true);
+      this.#extend(at, joined, first);
     }
-    this.#beforeThat = this.#before;
-    this.#before = handler;
   }
 
   #link(rec: number, at: number): void {

@@ -130,7 +130,6 @@ const SEQUENCES: readonly string[] = [
   'sar r64,i8; add r64,r64',
   'sar r64,c1; lea r64,[x]8',
   'movzx r32,[b]8; jmp rel64',
-  'mov [b]16,r16; jmp rel64',
   'mov r32,r32; xor r32,r32',
   'mov [x]64,r64; setcc 2 r8',
   'cmp r64,r64; mov [x]64,r64',
@@ -182,7 +181,6 @@ const SEQUENCES: readonly string[] = [
   'movzx r32,[x]16; mov r64,r64',
   'mov r32,r32; call rel64',
   'mov r64,[s]64; mov [b]64,r64',
-  'movzx r32,[x]16; mov [x]16,r16',
   'mov r64,r64; add r64=0,i64',
   'movzx r32,[b]8; movzx r32,[x]16',
   'add r64=0,i64; movzx r32,[b]8',
@@ -210,10 +208,8 @@ const SEQUENCES: readonly string[] = [
   'mov r32,r32; sub r64,r64',
   'sub r32,i32; mov [b]64,r64',
   'mov r64,i64; cmp r64,r64 j4',
-  'div [*]64; shl r64,i8',
   'mov r32,r32; or r64,r64',
   'shr r64,i8; or r64,r64',
-  'mov r32,r32; div [*]64',
   'mov r64,r64; shl r64,i8',
   'mov [b]8,i8; xor r32,r32',
   'mov r32,r32; mov r32,[b]32',
@@ -269,7 +265,6 @@ const SEQUENCES: readonly string[] = [
   'add r64,[x]64; mov r64,r64; mov r64,r64; mov [x]64,r64',
   'mov r64,[b]64; lea r64,[x]8; mov [b]64,r64; mov r64,[b]64',
   'mov [b]64,r64; mov r64,[b]64; mov [b]64,r64; movzx r32,[b]16',
-  'mov [b]64,r64; movzx r32,[b]16; mov [b]16,r16',
   'movzx r32,[b]8; add r64,i64; test r8,r8 j4',
   'pop r64; mov r64,r64; pop r64; pop r64',
   'sub r64,r64; xor r32,r32; mov r64,[x]64; add r64,[x]64',
@@ -336,24 +331,27 @@ export function handlerLabel(s: HandlerSpec): string {
   return `${`${s.name}${cc} ${s.operands.map(operandLabel).join()}`.trim()}${branch}`;
 }
 
-/** Makes the handlers of sequences. @throws Error when the list names a handler that is not in the dispatcher */
-export function makePairs(hot: readonly HandlerSpec[]): HandlerSpec[] {
+/**
+ * Makes the handlers of sequences. One whose parts are not in the dispatcher (any more) is passed over: it costs speed only;
+ * `missing` collects its text.
+ */
+export function makePairs(hot: readonly HandlerSpec[], missing: string[] = []): HandlerSpec[] {
   const byLabel = new Map<string, HandlerSpec>();
   for (const s of hot) if (s.variant.code64 !== false) byLabel.set(handlerLabel(s), s);
   const parts = (text: string): number => text.split('; ').length;
-  return SEQUENCES.toSorted((a, b) => parts(a) - parts(b)).map((text) => {
+  return SEQUENCES.toSorted((a, b) => parts(a) - parts(b)).flatMap((text) => {
     const labels = text.split('; ');
     // an even split first: that is how the decoder meets them
-    const cuts = [labels.length >> 1, labels.length - (labels.length >> 1)];
-    for (const cut of cuts) {
+    for (const cut of [labels.length >> 1, labels.length - (labels.length >> 1)]) {
       const first = byLabel.get(labels.slice(0, cut).join('; '));
       const second = byLabel.get(labels.slice(cut).join('; '));
       if (first === undefined || second === undefined) continue;
       const made: HandlerSpec = { ...first, key: `${first.key}; ${second.key}`, first, second };
       byLabel.set(text, made);
-      return made;
+      return [made];
     }
-    throw new Error(`sequence '${text}': its parts have no handlers in the dispatcher`);
+    missing.push(text);
+    return [];
   });
 }
 
