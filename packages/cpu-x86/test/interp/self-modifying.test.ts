@@ -16,6 +16,15 @@ describe('self-modifying code', () => {
     expect([changed.reg('r8'), changed.reg('r9')]).toEqual([5n, 8n]);
   });
 
+  it('inside a sequence that is executed by one handler', () => {
+    // mov [rsi], rax; add rcx, rbx -> the store makes it sub rcx, rbx; hlt
+    const r = runSnippet({
+      code: '488906 4801d9 f490909090',
+      regs: { rsi: 0x1003n, rax: 0x90909090f4d92948n, rcx: 50n, rbx: 8n },
+    });
+    expect(r.reg('rcx')).toBe(42n);
+  });
+
   it('sees a change made through another mapping of the page', () => {
     const rig = new Rig();
     rig.map(0x40000, 0x1000);
