@@ -20,6 +20,8 @@ export interface BootGuest {
   readonly kernel: string;
   readonly initrd: string;
   readonly readyLine: string;
+  /** Kernel command line. */
+  readonly append: string;
 }
 
 /**
@@ -49,7 +51,7 @@ export function bootOnce(
     '-initrd',
     guest.initrd,
     '-append',
-    'console=ttyS0',
+    guest.append,
     '-serial',
     'stdio',
     ...extra,
