@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble } from '@sterna/guests';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ROOT } from '../support/peers.ts';
 import { migrate, Vm } from '../support/vm.ts';
 
@@ -88,6 +89,30 @@ describe('a device outside the repository, against the packed packages', () => {
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
   const run = (...args: string[]) => spawnSync(program, args, { cwd: project, encoding: 'utf8', timeout: 60_000 });
+
+  it('needs nothing of the repository: compiled files, the printed interpreter, guests, licence and readme', () => {
+    const files = (name: string) => readdirSync(join(project, 'node_modules/@sterna', name), { recursive: true });
+    for (const name of readdirSync(join(ROOT, 'packages'))) {
+      expect(files(name)).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']));
+      expect(files(name).filter((file) => /^(src|test)|tsbuildinfo|d\.ts\.map$/.test(String(file)))).toEqual([]);
+    }
+    expect(files('cpu-x86').join('\n')).toMatch(/^dist\/interpreter-\w+\.wasm$/m);
+    expect(files('guests')).toContain('guests/tiny.asm');
+  });
+
+  it('runs from any directory, through links, as one process', async () => {
+    const link = join(project, 'emulator');
+    symlinkSync(program, link);
+    const pidFile = join(project, 'pid');
+    const child = spawn(link, ['-M', 'microvm', '-nodefaults', '-display', 'none', '-S', '-pidfile', pidFile], {
+      cwd: '/',
+      stdio: 'ignore',
+    });
+    await vi.waitFor(() => expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(child.pid)), { timeout: 20_000 });
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
 
   it('appears in -device help with its properties', () => {
     expect(run('--plugin', './doubler.ts', '-device', 'help').stdout).toMatch(

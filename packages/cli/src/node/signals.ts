@@ -1,7 +1,5 @@
-import type { MachineProcess } from './machine/machine-process.ts';
-
-/** Ends the machine cleanly on SIGTERM, SIGINT and SIGHUP; a second signal ends the process at once. */
-export function endOnSignals(machine: MachineProcess, program: string): void {
+/** Calls `quit`, which ends cleanly, on SIGTERM, SIGINT and SIGHUP; a second signal ends the process at once. */
+export function endOnSignals(program: string, quit: () => void): void {
   let asked = false;
   for (const [signal, number] of [
     ['SIGTERM', 15],
@@ -12,7 +10,7 @@ export function endOnSignals(machine: MachineProcess, program: string): void {
       if (asked) process.exit(128 + number);
       asked = true;
       process.stderr.write(`${program}: terminating on ${signal}\n`);
-      machine.quit('host-signal');
+      quit();
     });
   }
 }

@@ -5,6 +5,7 @@ import type { SystemOptions } from '../system/options.ts';
 import { parseSystemArgs, systemHelp } from '../system/parse-args.ts';
 import { VERSION } from '../version.ts';
 import { isDaemonChild, leaveForeground, runInBackground } from './daemonize.ts';
+import type { MachineProcess } from './machine/machine-process.ts';
 import { reportError } from './report-error.ts';
 import { endOnSignals } from './signals.ts';
 
@@ -25,7 +26,7 @@ export async function systemMain(args: readonly string[]): Promise<number> {
 async function runSystem(options: SystemOptions): Promise<number> {
   if (options.processName !== undefined) process.title = options.processName;
   // Loaded late, so that -help and errors of the command line come at once.
-  const [{ makeRegistry }, { MachineProcess }, { planFromOptions }, { writePidfile }] = await Promise.all([
+  const [{ makeRegistry }, processes, { planFromOptions }, { writePidfile }] = await Promise.all([
     import('./registry.ts'),
     import('./machine/machine-process.ts'),
     import('./machine/plan.ts'),
@@ -34,10 +35,17 @@ async function runSystem(options: SystemOptions): Promise<number> {
   const registry = await makeRegistry(options.plugins);
   checkGlobals(options, registry);
   const plan = planFromOptions(options, registry);
-  const removePidfile = options.pidfile === undefined ? undefined : writePidfile(options.pidfile);
+  let machine: MachineProcess | undefined;
+  let removePidfile: (() => void) | undefined;
+  // Before the pid file, since who has read it may send a signal.
+  endOnSignals(PROGRAM, () => {
+    if (machine !== undefined) return machine.quit('host-signal');
+    removePidfile?.();
+    process.exit(0);
+  });
+  if (options.pidfile !== undefined) removePidfile = writePidfile(options.pidfile);
   try {
-    const machine = await MachineProcess.create(plan, registry);
-    endOnSignals(machine, PROGRAM);
+    machine = await processes.MachineProcess.create(plan, registry);
     if (options.daemonize) leaveForeground();
     machine.start();
     return await machine.ended;

@@ -53,7 +53,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
     });
     const socket = publishedSocket(name);
     const machine = await MachineProcess.create(plan, registry);
-    endOnSignals(machine, 'sterna');
+    endOnSignals('sterna', () => machine.quit('host-signal'));
     const listener = await listenQmp(socket, machine.target);
     machine.atEnd(() => listener.close());
     machine.start();
