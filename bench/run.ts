@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { hostTscFrequency } from '@sterna/core/node';
 import { fetchLinuxGuest } from '@sterna/guests/node';
 import { type BootGuest, type BootResult, type BootSubject, bootOnce } from './boot.ts';
+import { LOOPS, runLoop } from './loops.ts';
 import { type Comparison, compare, table } from './stats.ts';
 
 const { values } = parseArgs({
@@ -76,6 +77,18 @@ if (wanted('boot') || wanted('boot-busy')) {
     } finally {
       burner.kill('SIGKILL');
     }
+  }
+}
+if (wanted('loops')) {
+  for (const loop of LOOPS) {
+    const ours: number[] = [];
+    const peer: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      ours.push(await runLoop(sterna, loop));
+      peer.push(await runLoop(qemu, loop));
+    }
+    say(`${loop.name}: ${ours.at(-1)!.toFixed(0)} million instructions/s, QEMU ${peer.at(-1)!.toFixed(0)}`);
+    rows.push(compare(loop.name, 'M insn/s', qemu.name, ours, peer, false));
   }
 }
 console.log(values.json ? JSON.stringify({ rows, peerHangs }) : table(rows));
