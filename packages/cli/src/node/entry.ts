@@ -7,6 +7,8 @@ import { enableCompileCache } from 'node:module';
 export async function enterProgram(load: () => Promise<(args: readonly string[]) => Promise<number>>): Promise<void> {
   enableCompileCache();
   const main = await load();
+  // A stopped or idle machine may have nothing open; the process still waits for a signal.
+  setInterval(() => {}, 2 ** 31 - 1);
   // A reader of our output that has gone away is no reason to fail loudly.
   process.stdout.on('error', () => {});
   const code = await main(process.argv.slice(2));

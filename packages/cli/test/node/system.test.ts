@@ -63,6 +63,16 @@ describe('a machine on stdio', () => {
     expect(list).toEqual(list.map((_, i) => i + 1));
   });
 
+  it('stays when nothing is open and the guest is stopped, and listens to signals before its pid file appears', async () => {
+    const vm = shop.toy('-serial', 'none', '-S', '-pidfile', 'pid.stays');
+    await until(() => existsSync(shop.path('pid.stays')), vm);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(vm.code).toBeUndefined();
+    vm.child.kill('SIGTERM');
+    await until(() => vm.code !== undefined, vm);
+    expect([vm.code, existsSync(shop.path('pid.stays'))]).toEqual([0, false]);
+  });
+
   it.each([
     ['p', 0],
     ['x', 7],
