@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+/** `npm run test:long` runs the long suites and larger counts too. */
+const long = process.env['STERNA_LONG'] === '1';
 const conditions = ['@sterna/source'];
 
 export default defineConfig({
@@ -14,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'],
-          exclude: ['**/*.long.test.ts', '**/node_modules/**'],
+          exclude: [...(long ? [] : ['**/*.long.test.ts']), '**/node_modules/**'],
           testTimeout: 30_000,
         },
       },
