@@ -31,6 +31,12 @@ const MAX_DEBT_NS = 5e9;
 /** A slice's time may exceed its deadline's distance by nothing; without a deadline it is bounded by this. */
 const MAX_SLICE_NS = 1e6;
 
+/**
+ * A sleeping guest's timer may fire this much early in host time. Host timers count milliseconds and may be one short; without
+ * this every tick of a guest would wake the host twice. The next sleep is longer by as much.
+ */
+const EARLY_NS = 1e6;
+
 /** What the clock asks of the vCPU that runs. */
 export interface SliceCpu {
   readonly executed: number;
@@ -212,6 +218,10 @@ export class MachineClock implements VirtualClock {
     const debt = this.#debt(hostNow);
     if (debt > 0) this.#advance(debt);
     const left = this.timers.deadline - this.#now;
-    return left <= 0 ? 0 : left === Number.POSITIVE_INFINITY ? left : left - Math.min(0, this.#debt(hostNow));
+    if (left <= 0 || left === Number.POSITIVE_INFINITY) return Math.max(0, left);
+    const sleep = left - Math.min(0, this.#debt(hostNow));
+    if (sleep > EARLY_NS) return sleep;
+    this.#now = this.timers.deadline;
+    return 0;
   }
 }

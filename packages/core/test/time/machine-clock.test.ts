@@ -61,6 +61,30 @@ describe('MachineClock', () => {
     expect(clock.now()).toBe(timer.expiryNs);
   });
 
+  it('wakes an idle guest once for each tick, and keeps its average rate, though host timers are up to 1 ms short', () => {
+    const host = new FakeHost();
+    const clock = new MachineClock(memory, host.clock, { tscHz: 1e9 });
+    clock.start();
+    const begin = host.ns;
+    let ticks = 0;
+    const timer = clock.timer('tick', () => {
+      ticks++;
+      timer.arm(clock.now() + 4e6);
+    });
+    timer.arm(4e6);
+    let sleeps = 0;
+    while (ticks < 1000) {
+      const sleep = clock.idle();
+      if (sleep > 0) {
+        sleeps++;
+        host.ns += Math.round(sleep / 1e6) * 1e6 - (sleeps % 3 === 0 ? 900_000 : 0);
+      }
+      clock.timers.run(clock.now());
+    }
+    expect(sleeps).toBeLessThan(1200);
+    expect((host.ns - begin) / 4e9).toBeCloseTo(1, 2);
+  });
+
   it('never goes backwards and keeps TSC and clock in step, whatever the host does', () => {
     fc.assert(
       fc.property(
