@@ -45,7 +45,7 @@ export interface X86InterruptController {
   takeSipi(): number;
 }
 /** The interrupt controller of an x86 CPU. */
-export const X86InterruptController: Service<X86InterruptController> = service('x86/LocalApicPort');
+export const X86InterruptController: Service<X86InterruptController> = service('x86/InterruptController');
 
 /** Interrupt inputs of an x86 CPU. */
 export interface X86InterruptPort {

@@ -110,6 +110,7 @@ export class Machine {
   #pendingExit: number | undefined;
   readonly #autoIds = new Map<string, number>();
   readonly #clockState: ClockState;
+  readonly #rtc: MachineRtcClock;
   #ended = false;
 
   /**
@@ -138,6 +139,7 @@ export class Machine {
       ...(setup.icountShift === undefined ? {} : { icountShift: setup.icountShift }),
     });
     this.#clockState = new ClockState(this.clock);
+    this.#rtc = new MachineRtcClock(this.clock, host.clock, setup.rtc ?? { source: 'host' });
     this.loop = new RunLoop(this.cpus, this.clock, host.clock, host.loop, {
       afterSlice: () => this.#afterSlice(),
       cpuShutdown: () => this.requestReset('guest-reset'),
@@ -233,7 +235,6 @@ export class Machine {
       throw new ConfigError('STERNA_ERR_DUPLICATE_ID', `two devices have the id '${id}'`, {
         path: `-device ${spec.type.descriptor.name}`,
       });
-    const rtc = new MachineRtcClock(this.clock, this.host.clock, this.setup.rtc ?? { source: 'host' });
     const device = new DeviceInstance(
       id,
       spec,
@@ -241,7 +242,7 @@ export class Machine {
         scope: this.scope,
         hooks: this.hooks,
         clock: this.clock,
-        rtc,
+        rtc: this.#rtc,
         physical: this.physical,
         ports: this.ports,
         blockers: this.blockers,

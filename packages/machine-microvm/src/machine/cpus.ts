@@ -1,5 +1,6 @@
 import type { MachineBuilder, VCpu } from '@sterna/core';
-import { ApicBus, apic, CpuPort, kvmvapic, type LocalApic, LocalApicPort } from '@sterna/platform-x86';
+import { X86InterruptController } from '@sterna/cpu-x86';
+import { ApicBus, apic, CpuPort, kvmvapic, type LocalApic, type LocalApicPort } from '@sterna/platform-x86';
 import { MICROVM_MAP } from '../memory-map.ts';
 
 /** Stands for a local APIC that is made after its CPU. */
@@ -58,7 +59,7 @@ export function makeCpus(builder: MachineBuilder): { readonly cpus: readonly X86
   const sockets: ApicSocket[] = [];
   const cpus = builder.createCpus((scope, index) => {
     sockets[index] = new ApicSocket();
-    scope.provide(LocalApicPort, sockets[index]);
+    scope.provide(X86InterruptController, sockets[index]);
   }) as readonly X86VCpu[];
   for (const cpu of cpus) {
     const { port, index } = cpu;

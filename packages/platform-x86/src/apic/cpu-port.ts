@@ -42,5 +42,3 @@ export interface LocalApicPort {
   /** Start-up vector if the CPU waits for one, else -1. Ends the wait. */
   takeSipi(): number;
 }
-/** The local APIC of a CPU. */
-export const LocalApicPort: Service<LocalApicPort> = service('x86/LocalApicPort');
