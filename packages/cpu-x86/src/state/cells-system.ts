@@ -69,4 +69,8 @@ export const SYSTEM_CELLS = cells({
     count: 448,
     doc: 'CPUID rows {leaf, subleaf or -1 for any, EAX, EBX, ECX, EDX, 1 to add the subleaf to ECX}',
   },
+  flatSegments: {
+    type: 'u32',
+    doc: 'Bit for each of ES CS SS DS FS GS: an access through it needs no check in this mode (CS: reads only outside 64-bit mode). Derived by updateMode',
+  },
 });

@@ -1,8 +1,25 @@
+import type { Val } from '@sterna/wasm';
 import { newGeneration } from '../interp/tlb.ts';
+import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Seg } from '../semantics/vectors.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
+import { Desc } from './bits.ts';
 import { anyBreakpoint, anyWatchpoint, dr7Of } from './debug.ts';
+
+/** Cell flatSegments outside 64-bit mode: base 0, limit 4 GiB, present, and data writable upwards or code readable. */
+function flatSegments(m: Machine): Val<'i32'> {
+  const flat = m.local('i32');
+  m.set(flat, 0);
+  for (let s = 0; s < 6; s++) {
+    const open = m.eqz(m.or(m.get('segBase', s), m.extU(m.xor(m.get('segLimit', s), -1))));
+    const isCode = s === Seg.CS;
+    const checked = Desc.P | Desc.S | Desc.CODE | Desc.RW | (isCode ? 0 : Desc.CE);
+    const usable = m.eq(m.and(m.get('segFlags', s), checked), Desc.P | Desc.S | Desc.RW | (isCode ? Desc.CODE : 0));
+    m.set(flat, m.or(flat, m.shl(m.and(open, usable), s)));
+  }
+  return flat;
+}
 
 /**
  * Derives everything that depends on the mode from segments, CR0, EFER and EFLAGS: cpl, modeKey, effective bases, masks, the
@@ -31,6 +48,11 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
     const base = m.get('segBase', s);
     m.put('segEff', s < 4 ? m.select(long, m.i64(0), base) : base, s);
   }
+  m.if(
+    long,
+    () => m.put('flatSegments', 0x3f),
+    () => m.put('flatSegments', flatSegments(m)),
+  );
   const user = m.let(m.eq(cpl, 3));
   const checked = m.and(m.and(m.shrU(cr0, 18), m.shrU(flags, 18)), 1);
   const dr7 = m.let(dr7Of(m));

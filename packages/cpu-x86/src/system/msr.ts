@@ -7,6 +7,7 @@ import { Seg, Vec } from '../semantics/vectors.ts';
 import { type CellName, STATE } from '../state/layout.ts';
 import { CR0, EFER } from './bits.ts';
 import { isCanonical } from './common.ts';
+import { updateMode } from './mode.ts';
 
 /** MCG_CAP of the model: ten banks, MCG_CTL present, SER. */
 export const MCG_CAP = 0x100_010an;
@@ -115,7 +116,9 @@ export const writeMsr: Micro = faultingMicro('write_msr', ['i32', 'i64'], (m) =>
       if (row.check === 'canonical') m.raiseIf(m.eqz(isCanonical(m, value)), Vec.GP, 0);
       writeCell(m, row.cell, row.index ?? 0, value);
       // the effective bases of FS and GS are the same in every mode
-      if (row.cell === 'segBase') m.put('segEff', value, row.index ?? 0);
+      if (row.cell !== 'segBase') return;
+      m.put('segEff', value, row.index ?? 0);
+      m.if(m.eqz(m.inLongMode()), () => m.invoke(updateMode), undefined, false);
     });
   }
   inRange(m, n, EFER_MSR | 0, 1, () => {
