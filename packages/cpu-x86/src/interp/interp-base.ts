@@ -133,6 +133,10 @@ export abstract class InterpBase extends Machine {
     this.leaveWith(Leave.FAULT);
   }
 
+  once(_key: string, body: () => void): void {
+    body();
+  }
+
   raiseIf(cond: Val<'i32'>, vector: number, error: Val<'i32'> | number = 0): void {
     this.if(cond, () => this.raise(vector, error), undefined, false);
   }

@@ -52,6 +52,20 @@ export abstract class InterpOperands extends InterpMemory {
     this.writeRegister(op, value);
   }
 
+  override readFloat(op: Operand): Val<'f32' | 'f64'> {
+    if (op.kind === 'mem') return super.readFloat(op);
+    const [addr, offset] = this.register(op);
+    return this.let(this.load(op.bits === 32 ? 'f32' : 'f64', addr, offset));
+  }
+
+  override writeFloat(op: Operand, value: Val<'f32' | 'f64'>): void {
+    if (op.kind === 'mem') super.writeFloat(op, value);
+    else {
+      const [addr, offset] = this.register(op);
+      this.store(op.bits === 32 ? 'f32' : 'f64', addr, value as never, offset);
+    }
+  }
+
   protected writeRegister(op: Operand, value: Int): void {
     const [addr, offset] = this.register(op);
     if (op.bits === 32 && (op.kind === 'reg' || op.kind === 'fixed') && op.file === 'gpr') {

@@ -7,54 +7,67 @@ const CR0 = { MP: 2, EM: 4, TS: 8, NE: 0x20 } as const;
 const OSFXSR = 0x200;
 const OSXMMEXCPT = 0x400;
 
+/** #NM for CR0.EM or CR0.TS. */
+function checkAvailable(m: Machine): void {
+  m.once('x87', () => m.raiseIf(m.and(m.wrap(m.get('cr0')), CR0.EM | CR0.TS), Vec.NM));
+}
+
+/** #MF for a pending exception when CR0.NE is set. Any x87 instruction can make one pending, so this is no `once` check. */
+function checkPending(m: Machine): void {
+  // ES is bit 7 and NE bit 5
+  m.raiseIf(m.and(m.and(m.shrU(m.get('fpuSw'), 2), m.wrap(m.get('cr0'))), CR0.NE), Vec.MF);
+}
+
 /** Checks of a waiting x87 instruction: #NM for CR0.EM or CR0.TS, then #MF for a pending exception when CR0.NE is set. */
 export function checkX87(m: Machine): void {
-  const cr0 = m.let(m.wrap(m.get('cr0')));
-  m.raiseIf(m.and(cr0, CR0.EM | CR0.TS), Vec.NM);
-  // ES is bit 7 and NE bit 5
-  m.raiseIf(m.and(m.and(m.shrU(m.get('fpuSw'), 2), cr0), CR0.NE), Vec.MF);
+  checkAvailable(m);
+  checkPending(m);
 }
 
 /** Checks of a non-waiting control instruction: no #MF. */
 export function checkX87NoWait(m: Machine): void {
-  m.raiseIf(m.and(m.wrap(m.get('cr0')), CR0.EM | CR0.TS), Vec.NM);
+  checkAvailable(m);
 }
 
 /** Checks of FWAIT: #NM only when both CR0.MP and CR0.TS are set. */
 export function checkWait(m: Machine): void {
-  const cr0 = m.let(m.wrap(m.get('cr0')));
-  m.raiseIf(m.eq(m.and(cr0, CR0.MP | CR0.TS), CR0.MP | CR0.TS), Vec.NM);
-  m.raiseIf(m.and(m.and(m.shrU(m.get('fpuSw'), 2), cr0), CR0.NE), Vec.MF);
+  const both = CR0.MP | CR0.TS;
+  m.once('wait', () => m.raiseIf(m.eq(m.and(m.wrap(m.get('cr0')), both), both), Vec.NM));
+  checkPending(m);
 }
 
 /** Checks of an MMX instruction: #UD for CR0.EM, #NM for CR0.TS, #MF for a pending x87 exception. */
 export function checkMmx(m: Machine): void {
-  const cr0 = m.let(m.wrap(m.get('cr0')));
-  m.if(
-    m.or(m.and(cr0, CR0.EM | CR0.TS), m.and(m.get('fpuSw'), 0x80)),
-    () => {
-      m.raiseIf(m.and(cr0, CR0.EM), Vec.UD);
-      m.raiseIf(m.and(cr0, CR0.TS), Vec.NM);
-      m.raiseIf(m.and(cr0, CR0.NE), Vec.MF);
-    },
-    undefined,
-    false,
-  );
+  m.once('mmx', () => {
+    const cr0 = m.let(m.wrap(m.get('cr0')));
+    m.if(
+      m.and(cr0, CR0.EM | CR0.TS),
+      () => {
+        m.raiseIf(m.and(cr0, CR0.EM), Vec.UD);
+        m.raise(Vec.NM);
+      },
+      undefined,
+      false,
+    );
+  });
+  checkPending(m);
 }
 
 /** Checks of an SSE instruction: #UD for CR0.EM or a clear CR4.OSFXSR, #NM for CR0.TS. */
 export function checkSse(m: Machine): void {
-  const cr0 = m.let(m.wrap(m.get('cr0')));
-  const closed = m.let(m.xor(m.and(m.wrap(m.get('cr4')), OSFXSR), OSFXSR));
-  m.if(
-    m.or(m.and(cr0, CR0.EM | CR0.TS), closed),
-    () => {
-      m.raiseIf(m.or(m.and(cr0, CR0.EM), closed), Vec.UD);
-      m.raise(Vec.NM);
-    },
-    undefined,
-    false,
-  );
+  m.once('sse', () => {
+    const cr0 = m.let(m.wrap(m.get('cr0')));
+    const closed = m.let(m.xor(m.and(m.wrap(m.get('cr4')), OSFXSR), OSFXSR));
+    m.if(
+      m.or(m.and(cr0, CR0.EM | CR0.TS), closed),
+      () => {
+        m.raiseIf(m.or(m.and(cr0, CR0.EM), closed), Vec.UD);
+        m.raise(Vec.NM);
+      },
+      undefined,
+      false,
+    );
+  });
 }
 
 /**

@@ -60,6 +60,11 @@ export interface Micro {
   readonly results: readonly ValType[];
   /** Its one i32 result is a status: 0 done, anything else "an exception was raised (or the CPU must leave)". */
   readonly faults: boolean;
+  /**
+   * A printer may write the body in place of a call: it uses parameters, `let`, `if`, `return`, cells other than registers,
+   * operations on values, and calls of microcode, nothing else.
+   */
+  readonly inline?: boolean;
   readonly body: (m: Machine) => void;
 }
 
@@ -124,6 +129,16 @@ export abstract class Machine extends Code {
   /** Immediate offset of a far pointer operand. */
   abstract farOffset(op: Operand): Val<'i64'>;
 
+  /** The number in the low lane of an XMM operand, or in memory, by its size. Named. */
+  readFloat(op: Operand): Val<'f32' | 'f64'> {
+    return this.let(this.reinterpret(this.read(op) as Val<'i32'>)) as Val<'f32' | 'f64'>;
+  }
+
+  /** Writes the low lane of an XMM operand and keeps the rest, or writes memory. */
+  writeFloat(op: Operand, value: Val<'f32' | 'f64'>): void {
+    this.write(op, this.reinterpret(value as Val<'f32'>));
+  }
+
   // Registers by number
 
   /** A general register at a width. 8-bit registers 4-7 are SPL..DIL here; AH..BH are operands' business. */
@@ -164,6 +179,12 @@ export abstract class Machine extends Code {
   abstract cond(cc: number): Val<'i32'>;
 
   // Exceptions and transfers
+
+  /**
+   * A check (`body` raises or does nothing) whose outcome cannot change inside straight-line code that contains no
+   * mode-changing instruction; a printer may do it once for a stretch of code, and tells such checks apart by `key`.
+   */
+  abstract once(key: string, body: () => void): void;
 
   /** Raises an exception at this instruction; ends the path. Error code only for vectors that have one. */
   abstract raise(vector: number, error?: Val<'i32'> | number): void;

@@ -1,14 +1,21 @@
 import type { FuncRef, ValType } from '@sterna/wasm';
 import type { HostFunction, Machine, Micro } from './machine.ts';
 
+/** Properties of microcode. */
+export interface MicroOptions {
+  /** See {@link Micro.inline}. */
+  readonly inline?: boolean;
+}
+
 /** A function without exceptions: plain parameters and at most a few results. Return with `m.return(value)`. */
 export function micro(
   name: string,
   params: readonly ValType[],
   results: readonly ValType[],
   body: (m: Machine) => void,
+  options: MicroOptions = {},
 ): Micro {
-  return { name, params, results, faults: false, body };
+  return { name, params, results, faults: false, body, ...options };
 }
 
 /**
