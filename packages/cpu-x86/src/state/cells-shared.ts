@@ -1,0 +1,12 @@
+import { cells } from './cells.ts';
+
+/**
+ * Cells of the engine that all vCPUs of a machine share. They lie behind the vCPU's block: a switch between vCPUs does not
+ * move them and a reset does not clear them.
+ */
+export const SHARED_CELLS = cells({
+  cacheEpoch: {
+    type: 'u32',
+    doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void',
+  },
+});
