@@ -2,6 +2,8 @@ import type { Scope } from '../container/container.ts';
 import type { PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { MachineMemory } from '../memory/machine-memory.ts';
 import type { AnyVmState } from '../vmstate/index.ts';
+import type { CpuDebug } from './cpu-debug.ts';
+import type { RegisterView } from './register-view.ts';
 
 /** Why {@link VCpu.run} came back. */
 export const CpuExit = {
@@ -39,14 +41,6 @@ export interface CpuClock {
   tsc(): bigint;
   /** Sets the timestamp counter. */
   setTsc(value: bigint): void;
-}
-
-/** A register as a debugger or `info registers` shows it. */
-export interface RegisterView {
-  readonly name: string;
-  readonly bits: number;
-  read(): bigint;
-  write(value: bigint): void;
 }
 
 /** One section of the migration stream that a CPU owns. */
@@ -87,6 +81,8 @@ export interface VCpu {
   describe(): string;
   /** Guest-physical address behind a linear address for debuggers, without side effects; undefined when unmapped. */
   translateDebug(address: bigint): number | undefined;
+  /** Breakpoints, stepping and the registers' descriptions; absent when this CPU cannot be debugged. */
+  readonly debug?: CpuDebug;
 }
 
 /** What `create` of a CPU type is given. */

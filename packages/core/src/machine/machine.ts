@@ -99,6 +99,8 @@ export class Machine {
   readonly devices: DeviceInstance[] = [];
   readonly cpus: VCpu[] = [];
   readonly loop: RunLoop;
+  /** The vCPU that stopped last in run state `debug`. */
+  debugCpu: VCpu | undefined;
   /** Told once, when the guest powered off (and that ends the machine), exited or failed. */
   onEnd: (end: MachineEnd) => void = () => {};
   #runState: RunState = 'prelaunch';
@@ -143,6 +145,10 @@ export class Machine {
     this.loop = new RunLoop(this.cpus, this.clock, host.clock, host.loop, {
       afterSlice: () => this.#afterSlice(),
       cpuShutdown: () => this.requestReset('guest-reset'),
+      debugStop: (cpu) => {
+        this.debugCpu = cpu;
+        this.setRunState('debug');
+      },
       failed: (error) => this.#failed(error),
     });
     this.#provideServices();

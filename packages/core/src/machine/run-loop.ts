@@ -16,6 +16,8 @@ export interface RunLoopEvents {
   afterSlice(): boolean;
   /** A vCPU shut down (triple fault). */
   cpuShutdown(cpu: VCpu): void;
+  /** A vCPU stopped for a debugger. */
+  debugStop(cpu: VCpu): void;
   /** Something threw inside a slice: an error of ours, never of the guest. */
   failed(error: unknown): void;
 }
@@ -38,6 +40,8 @@ export class RunLoop {
   #next = 0;
   /** The vCPU whose slice runs; undefined between slices. */
   current: VCpu | undefined;
+  /** vCPUs that a debugger holds: they get no slices. */
+  readonly held: Set<VCpu> = new Set();
   /** Share of host time that vCPUs get, 1 = all; auto-converge lowers it. */
   throttle = 1;
   /** Instructions executed since creation, for statistics. */
@@ -125,13 +129,14 @@ export class RunLoop {
       this.executed += cpu.executed;
     }
     if (exit === CpuExit.SHUTDOWN) this.#events.cpuShutdown(cpu);
+    else if (exit === CpuExit.DEBUG) this.#events.debugStop(cpu);
   }
 
   /** The next vCPU with something to do. */
   #pick(): VCpu | undefined {
     for (let i = 0; i < this.#cpus.length; i++) {
       const cpu = this.#cpus[(this.#next + i) % this.#cpus.length]!;
-      if (cpu.halted && !cpu.hasWork()) continue;
+      if ((cpu.halted && !cpu.hasWork()) || this.held.has(cpu)) continue;
       this.#next = (this.#next + i + 1) % this.#cpus.length;
       return cpu;
     }
