@@ -8,6 +8,7 @@ import {
   isaDebugcon,
   isaDebugExit,
   isaSerial,
+  pcTestdev,
   placeAcpi,
 } from '@sterna/platform-x86';
 import { applyBootState } from './boot/boot-state.ts';
@@ -30,7 +31,7 @@ import { MICROVM_GSI, MICROVM_PORTS, transportMap } from './memory-map.ts';
 
 /** QEMU's name for a kernel in a multiboot command line is its path, which a machine does not know. */
 const KERNEL_NAME = 'kernel';
-const DEVICES: readonly DeviceType[] = [isaSerial, isaDebugExit, isaDebugcon];
+const DEVICES: readonly DeviceType[] = [isaSerial, isaDebugExit, isaDebugcon, pcTestdev];
 
 /**
  * QEMU's `microvm`: a minimal x86-64 machine without PCI. Its address map, ports, interrupts, RAM blocks and section

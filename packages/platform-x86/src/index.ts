@@ -25,6 +25,7 @@ export { kvmvapic } from './kvmvapic/kvmvapic.ts';
 export type { Mc146818Rtc } from './mc146818rtc/chip.ts';
 export { mc146818rtc } from './mc146818rtc/mc146818rtc.ts';
 export { setCmosRamSize } from './mc146818rtc/ram-size.ts';
+export { pcTestdev, TEST_IRQ_LINES } from './pc-testdev/pc-testdev.ts';
 export type { Fifo8 } from './serial/fifo8.ts';
 export { isaSerial } from './serial/serial.ts';
 export type { Uart16550A } from './serial/uart-16550a.ts';

@@ -104,6 +104,18 @@ const DEVICES: readonly {
     regions: [['io', 2, 0x501]],
   },
   {
+    type: platform.pcTestdev,
+    services: [[]],
+    section: undefined,
+    regions: [
+      ['io', 4, 0xe0],
+      ['io', 4, 0xe4],
+      ['io', 4, 0xe8],
+      ['io', 24, 0x2000],
+      ['mmio', 0x10000, 0xff000000],
+    ],
+  },
+  {
     type: platform.isaDebugcon,
     properties: { iobase: 0xe9, readback: 0xe9 },
     services: [char],

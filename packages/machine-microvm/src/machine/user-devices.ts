@@ -1,4 +1,5 @@
 import { ConfigError, type DeviceSpec, type MachineBuilder } from '@sterna/core';
+import { pcTestdev, TEST_IRQ_LINES } from '@sterna/platform-x86';
 import type { MicrovmFeatures } from './properties.ts';
 
 /**
@@ -30,6 +31,7 @@ export function addressUserDevices(specs: readonly DeviceSpec[], features: Micro
   for (let at = base; at < end; at += slot) if (!taken.some((used) => used >= at && used < at + slot)) slots.push(at);
   return specs.map((spec) => {
     const { bus, name } = spec.type.descriptor;
+    if (spec.type === pcTestdev) return { ...spec, at: { ...spec.at, irq: [...Array(TEST_IRQ_LINES).keys()] } };
     if (bus === 'isa') return spec;
     if (bus !== 'sysbus')
       throw new ConfigError(
