@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the peers that Sterna is tested against: a real QEMU, its firmware, NASM, GCC, Python and the archive
-# tools. Needs root on a Debian system. Running it again is cheap: what is installed is left alone.
+# Installs the peers that Sterna is tested against: a real QEMU, its firmware, NASM, GCC (also for 32-bit programs),
+# Python and the archive tools. Needs root on a Debian system. Running it again is cheap: what is installed is left alone.
 #
 #   install.sh            Debian's own QEMU and everything else (bookworm: QEMU 7.2)
 #   install.sh --newest   also the QEMU of Debian testing, in a directory of its own, with a wrapper script
@@ -13,7 +13,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(cd "$here/../.." && pwd)
 cache=${STERNA_CACHE:-$workspace/node_modules/.cache/sterna}/peers
-packages='qemu-system-x86 qemu-system-data qemu-utils seabios nasm gcc libc6-dev python3-minimal cpio
+packages='qemu-system-x86 qemu-system-data qemu-utils seabios nasm gcc gcc-multilib libc6-dev python3-minimal cpio
 libarchive-tools busybox-static zstd socat'
 newest_suite=testing
 mirror=${STERNA_DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -98,7 +98,7 @@ report() {
     line bsdtar --version
     line busybox --help
     for file in /usr/share/qemu/qboot.rom /usr/share/qemu/bios-microvm.bin /usr/share/qemu/linuxboot_dma.bin \
-        /usr/share/qemu/pvh.bin; do
+        /usr/share/qemu/pvh.bin /usr/lib32/libc.a; do
         if [ -e "$file" ]; then found=$(wc -c <"$file") && found="$found bytes"; else found=missing absent=1; fi
         printf '%-22s %s\n' "$(basename "$file")" "$found"
     done
