@@ -1,4 +1,5 @@
 import type { Val } from '@sterna/wasm';
+import { breakpointNear } from '../debug/host-debug.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Leave, Seg, Vec } from '../semantics/vectors.ts';
@@ -6,6 +7,7 @@ import { CPU_MAP, JUMP_CACHE, TLB } from '../state/memory-map.ts';
 import { PROBE, translate } from './access.ts';
 import { decode, decodeCross } from './host.ts';
 import { REC } from './records.ts';
+import { noteExecuted } from './tlb.ts';
 
 /** Slots of the entry map, of 16 bytes: host address, mode key, record. */
 export const ENTRY_MAP_SLOTS = 1 << 16;
@@ -73,10 +75,26 @@ export const lookup: Micro = micro('lookup', [], ['i32'], (m) => {
     () => m.set(rec, m.hostCall(decode, host)),
     true,
   );
+  m.if(
+    m.get('hostDebug'),
+    () => {
+      m.if(m.invoke(breakpointNear, linear), () => {
+        // the way into a page with a breakpoint: the loop looks before this instruction
+        m.if(m.eqz(m.get('hostNear')), () => {
+          m.put('icRest', m.add(m.get('icRest'), m.get('icLeft')));
+          m.put('icLeft', 0);
+        });
+        m.return(rec);
+      });
+    },
+    undefined,
+    false,
+  );
   const slot = jumpSlot(m, target);
   m.store('i64', slot, target, CPU_MAP.jumpCache);
   m.store('i32', slot, m.get('jcKey'), CPU_MAP.jumpCache + 8);
   m.store('i32', slot, rec, CPU_MAP.jumpCache + 12);
+  noteExecuted(m, linear, m.eq(m.get('cpl'), 3));
   m.return(rec);
 });
 

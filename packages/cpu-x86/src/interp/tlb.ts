@@ -1,57 +1,215 @@
+import type { Val } from '@sterna/wasm';
+import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
+import { EXECUTED_BITS, KERNEL_LIST, USER_LIST } from '../state/cells-tlb.ts';
+import { type CellName, cellAddress, STATE } from '../state/layout.ts';
 import { CPU_MAP, JUMP_CACHE, TLB } from '../state/memory-map.ts';
+
+/*
+ * Flushes. A CR3 load must not cost a sweep of the TLBs, so the entries of pages that are not global are listed when they
+ * are filled; one that is in a list is not entered again. Jump cache entries are void by generation: one for CPL 3, which
+ * every CR3 load ends, and one for the levels below, which it ends only when code of a page that is not global was found.
+ * Which pages the jump cache names is remembered in filters, so that INVLPG of a page without code leaves it alone.
+ */
 
 const TLB_BYTES = TLB.entries * TLB.stride;
 /** Bit of a TLB entry's flags: a global page, kept by a CR3 load. */
 export const TLB_GLOBAL = 1;
+/** Bit of a TLB entry's flags: it is in no list. Memory filled with ones means an empty entry in no list. */
+export const TLB_UNLISTED = 2;
+const TAGS = [TLB.read, TLB.write, TLB.exec] as const;
+/** The TLBs that may hold translations. */
+const FILLED = [CPU_MAP.tlbKernel, CPU_MAP.tlbUser, CPU_MAP.tlbAccess] as const;
+/** Bit of jcKey: the key of CPL 3. */
+const KEY_USER = 16;
+const GENERATION_MASK = 0x7ff_ffff;
 
-/** Starts a new generation of the jump cache: linear addresses may mean something else now. */
+function zeroCells(m: Machine, name: CellName): void {
+  m.memoryFill(m.i32(cellAddress(name)), 0, STATE[name].stride * STATE[name].count);
+}
+
+/** Counts one of the two generations up and takes it over to jcKey when it is the running one. */
+function nextGeneration(m: Machine, user: boolean): void {
+  const cell = user ? 'jcUserGeneration' : 'jcGeneration';
+  const g = m.let(m.and(m.add(m.get(cell), 1), GENERATION_MASK));
+  m.put(cell, g);
+  const wrapped = (): void => m.memoryFill(m.i32(CPU_MAP.jumpCache), 0xff, JUMP_CACHE.entries * JUMP_CACHE.stride);
+  m.if(m.eqz(g), wrapped, undefined, false);
+  const key = m.let(m.get('jcKey'));
+  const isUser = m.and(key, KEY_USER);
+  m.if(user ? isUser : m.eqz(isUser), () => m.put('jcKey', m.or(m.and(key, 31), m.shl(g, 5))));
+  zeroCells(m, user ? 'jcUserPages' : 'jcKernelPages');
+  if (!user) m.put('jcLocal', 0);
+}
+
+/** Voids what the jump cache knows of code of CPL 0-2. */
+const newKernelGeneration: Micro = micro('new_kernel_generation', [], [], (m) => nextGeneration(m, false));
+/** Voids what the jump cache knows of code of CPL 3. */
+const newUserGeneration: Micro = micro('new_user_generation', [], [], (m) => nextGeneration(m, true));
+
+/** Voids the jump cache: offsets may mean other code now. */
 export const newGeneration: Micro = micro('new_generation', [], [], (m) => {
-  const g = m.let(m.and(m.add(m.get('jcGeneration'), 1), 0x7ff_ffff));
-  m.put('jcGeneration', g);
-  m.if(m.eqz(g), () => m.memoryFill(m.i32(CPU_MAP.jumpCache), 0xff, JUMP_CACHE.entries * JUMP_CACHE.stride));
-  m.put('jcKey', m.or(m.and(m.get('jcKey'), 31), m.shl(g, 5)));
+  m.do(m.functionOf(newKernelGeneration));
+  m.do(m.functionOf(newUserGeneration));
 });
+
+/** Word and bit of a linear page in a filter of executed pages. */
+function filterPlace(m: Machine, linear: Val<'i64'>, user: boolean): { word: Val<'i32'>; bit: Val<'i64'> } {
+  const words = EXECUTED_BITS[user ? 'user' : 'kernel'] / 64;
+  return {
+    word: m.let(m.and(m.wrap(m.shrU(linear, 18)), words - 1)),
+    bit: m.shl(m.i64(1), m.and(m.shrU(linear, 12), 63)),
+  };
+}
+
+/** Notes that the jump cache names code at a linear address, of CPL 3 when `user` is not 0. */
+export function noteExecuted(m: Machine, linear: Val<'i64'>, user: Val<'i32'>): void {
+  const note = (isUser: boolean): void => {
+    const cell = isUser ? 'jcUserPages' : 'jcKernelPages';
+    const { word, bit } = filterPlace(m, linear, isUser);
+    m.put(cell, m.or(m.get(cell, word), bit), word);
+  };
+  m.if(
+    user,
+    () => note(true),
+    () => {
+      note(false);
+      const flags = m.load('i32', tlbSlot(m, linear), CPU_MAP.tlbKernel + TLB.flags);
+      m.if(m.eqz(m.and(flags, TLB_GLOBAL)), () => m.put('jcLocal', 1));
+    },
+  );
+}
+
+/** Offset of a linear address's entry in a TLB. */
+function tlbSlot(m: Machine, linear: Val<'i64'>): Val<'i32'> {
+  return m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride);
+}
+
+/** Enters the TLB entry at `at`, which is being filled with a page that is not global, in the list for flushes. */
+export function listEntry(m: Machine, at: Val<'i32'>, user: Val<'i32'>): void {
+  const append = (
+    list: 'tlbUserList' | 'tlbKernelList',
+    count: 'tlbUserCount' | 'tlbKernelCount',
+    size: number,
+  ): void => {
+    const n = m.let(m.get(count));
+    m.if(m.ltU(n, size), () => {
+      m.put(list, at, n);
+      m.put(count, m.add(n, 1));
+    });
+  };
+  m.if(
+    user,
+    () => append('tlbUserList', 'tlbUserCount', USER_LIST),
+    () => append('tlbKernelList', 'tlbKernelCount', KERNEL_LIST),
+  );
+}
 
 /** Drops every translation. */
 export const flushTlb: Micro = micro('flush_tlb', [], [], (m) => {
-  m.memoryFill(m.i32(CPU_MAP.tlbKernel), 0xff, 3 * TLB_BYTES);
+  m.if(m.or(m.eqz(m.get('tlbReady')), m.get('tlbAccessUsed')), () => {
+    m.memoryFill(m.i32(CPU_MAP.tlbAligned), 0xff, TLB_BYTES);
+    m.memoryFill(m.i32(CPU_MAP.tlbAccess), 0xff, TLB_BYTES);
+    m.put('tlbReady', 1);
+    m.put('tlbAccessUsed', 0);
+  });
+  m.memoryFill(m.i32(CPU_MAP.tlbKernel), 0xff, 2 * TLB_BYTES);
+  m.put('tlbKernelCount', 0);
+  m.put('tlbUserCount', 0);
+  zeroCells(m, 'largePages');
+  m.put('hugePages', 0);
   m.do(m.functionOf(newGeneration));
+});
+
+/** Empties the listed entries unless they hold a global page by now. */
+function flushListed(m: Machine, list: 'tlbUserList' | 'tlbKernelList', count: Val<'i32'>): void {
+  const left = m.local('i32');
+  m.set(left, m.add(m.shl(count, 2), cellAddress(list)));
+  m.block((done) => {
+    m.loop((again) => {
+      m.brIf(done, m.eq(left, cellAddress(list)));
+      m.set(left, m.sub(left, 4));
+      const at = m.let(m.load('i32', left));
+      const flags = m.let(m.load('i32', at, TLB.flags));
+      m.store('i32', at, m.or(flags, TLB_UNLISTED), TLB.flags);
+      m.brIf(again, m.and(flags, TLB_GLOBAL));
+      for (const tag of TAGS) m.store('i64', at, m.i64(-1), tag);
+      m.br(again);
+    });
+  });
+}
+
+/** Empties every entry of the supervisor TLB that holds no global page. */
+const sweepKernel: Micro = micro('sweep_kernel', [], [], (m) => {
+  const at = m.local('i32');
+  m.set(at, CPU_MAP.tlbKernel);
+  m.loop((again) => {
+    const flags = m.let(m.load('i32', at, TLB.flags));
+    m.store('i32', at, m.or(flags, TLB_UNLISTED), TLB.flags);
+    m.if(m.eqz(m.and(flags, TLB_GLOBAL)), () => {
+      for (const tag of TAGS) m.store('i64', at, m.i64(-1), tag);
+    });
+    m.set(at, m.add(at, TLB.stride));
+    m.brIf(again, m.ltU(at, CPU_MAP.tlbKernel + TLB_BYTES));
+  });
+  m.if(m.get('tlbAccessUsed'), () => m.memoryFill(m.i32(CPU_MAP.tlbAccess), 0xff, TLB_BYTES));
 });
 
 /** Drops the translations of pages that are not global (CR3 load). */
 export const flushTlbNonGlobal: Micro = micro('flush_tlb_non_global', [], [], (m) => {
-  const at = m.local('i32');
-  m.set(at, CPU_MAP.tlbKernel);
-  m.loop((again) => {
-    m.if(m.eqz(m.and(m.load('i32', at, TLB.flags), TLB_GLOBAL)), () => {
-      m.store('i64', at, m.i64(-1), TLB.read);
-      m.store('i64', at, m.i64(-1), TLB.write);
-      m.store('i64', at, m.i64(-1), TLB.exec);
-    });
-    m.set(at, m.add(at, TLB.stride));
-    m.brIf(again, m.ltU(at, CPU_MAP.tlbUser + TLB_BYTES));
-  });
-  m.do(m.functionOf(newGeneration));
+  const kernel = m.let(m.get('tlbKernelCount'));
+  m.if(
+    m.ltU(kernel, KERNEL_LIST),
+    () => flushListed(m, 'tlbKernelList', kernel),
+    () => m.do(m.functionOf(sweepKernel)),
+    true,
+  );
+  m.put('tlbKernelCount', 0);
+  const user = m.let(m.get('tlbUserCount'));
+  m.if(
+    m.ltU(user, USER_LIST),
+    () => flushListed(m, 'tlbUserList', user),
+    () => m.memoryFill(m.i32(CPU_MAP.tlbUser), 0xff, TLB_BYTES),
+    true,
+  );
+  m.put('tlbUserCount', 0);
+  m.if(m.get('jcLocal'), () => m.do(m.functionOf(newKernelGeneration)), undefined, false);
+  m.do(m.functionOf(newUserGeneration));
 });
 
-/** Drops the translation of one linear page (INVLPG). */
+/** Drops the translation of one linear page. */
 export const flushPage: Micro = micro('flush_page', ['i64'], [], (m) => {
   const linear = m.param('i64', 0);
-  const slot = m.let(m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride));
-  for (const base of [CPU_MAP.tlbKernel, CPU_MAP.tlbUser]) {
-    for (const tag of [TLB.read, TLB.write, TLB.exec]) m.store('i64', slot, m.i64(-1), base + tag);
+  const page = m.let(m.and(linear, -4096));
+  const slot = m.let(tlbSlot(m, linear));
+  for (const base of FILLED) {
+    for (const tag of TAGS) {
+      m.if(m.eq(m.load('i64', slot, base + tag), page), () => m.store('i64', slot, m.i64(-1), base + tag));
+    }
   }
-  m.do(m.functionOf(newGeneration));
+  for (const user of [false, true]) {
+    const { word, bit } = filterPlace(m, linear, user);
+    const seen = m.and(m.get(user ? 'jcUserPages' : 'jcKernelPages', word), bit);
+    m.if(
+      m.eqz(m.eqz(seen)),
+      () => m.do(m.functionOf(user ? newUserGeneration : newKernelGeneration)),
+      undefined,
+      false,
+    );
+  }
 });
 
 /** Withholds every write tag: the next write to any page takes the slow path. */
 export const flushWriteTags: Micro = micro('flush_write_tags', [], [], (m) => {
   const at = m.local('i32');
-  m.set(at, CPU_MAP.tlbKernel);
-  m.loop((again) => {
-    m.store('i64', at, m.i64(-1), TLB.write);
-    m.set(at, m.add(at, TLB.stride));
-    m.brIf(again, m.ltU(at, CPU_MAP.tlbUser + TLB_BYTES));
-  });
+  const sweep = (base: number, bytes: number): void => {
+    m.set(at, base);
+    m.loop((again) => {
+      m.store('i64', at, m.i64(-1), TLB.write);
+      m.set(at, m.add(at, TLB.stride));
+      m.brIf(again, m.ltU(at, base + bytes));
+    });
+  };
+  sweep(CPU_MAP.tlbKernel, 2 * TLB_BYTES);
+  m.if(m.get('tlbAccessUsed'), () => sweep(CPU_MAP.tlbAccess, TLB_BYTES));
 });

@@ -6,7 +6,7 @@ import { PAGE_WAIT, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP, TLB } from '../state/memory-map.ts';
 import { ACCESS, WALK, walk } from '../system/walk.ts';
 import { mapEntry } from './physical.ts';
-import { TLB_GLOBAL } from './tlb.ts';
+import { listEntry, TLB_GLOBAL, TLB_UNLISTED } from './tlb.ts';
 
 /** Bits beside the size (low half) in the last parameter of the access functions. */
 export const PROBE = { WRITE: 0x1_0000, SYSTEM: 0x2_0000, STACK: 0x4_0000, EXEC: 0x8_0000 } as const;
@@ -47,7 +47,7 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
     false,
   );
   const tlb = m.let(tlbOf(m, options));
-  const user = m.ne(tlb, CPU_MAP.tlbKernel);
+  const user = m.let(m.eq(tlb, CPU_MAP.tlbUser));
   const access = m.or(
     m.or(m.select(isWrite, m.i32(ACCESS.WRITE), 0), m.select(isExec, m.i32(ACCESS.EXEC), 0)),
     m.select(user, m.i32(ACCESS.USER), 0),
@@ -87,6 +87,14 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
     TLB.exec,
   );
   m.store('i32', at, m.sub(host, m.wrap(tag)), TLB.addend);
-  m.store('i32', at, m.select(m.and(allowed, WALK.GLOBAL), m.i32(TLB_GLOBAL), 0), TLB.flags);
+  const listed = m.let(m.eqz(m.and(m.load('i32', at, TLB.flags), TLB_UNLISTED)));
+  m.if(
+    m.and(allowed, WALK.GLOBAL),
+    () => m.store('i32', at, m.select(listed, m.i32(TLB_GLOBAL), TLB_GLOBAL | TLB_UNLISTED), TLB.flags),
+    () => {
+      m.store('i32', at, m.i32(0), TLB.flags);
+      m.if(m.eqz(listed), () => listEntry(m, at, user));
+    },
+  );
   m.return(m.or(host, m.and(m.wrap(linear), 0xfff)));
 });

@@ -58,8 +58,6 @@ export const SYSTEM_CELLS = cells({
   },
   eferValid: { type: 'u64', doc: 'Bits of EFER that WRMSR can change in this model' },
   coreCount: { type: 'u64', doc: 'MSR 0x35: threads in the low half, cores in the high half' },
-  largeFilter: { type: 'u64', doc: 'Regions of which the TLB may hold slices of large pages, hashed (see invlpg.ts)' },
-  hugePages: { type: 'u32', doc: '1: pages larger than 4 MiB are in use' },
   cpuidMaxBasic: { type: 'u32', doc: 'Highest basic CPUID leaf' },
   cpuidMaxHypervisor: { type: 'u32', doc: 'Highest hypervisor CPUID leaf' },
   cpuidMaxExtended: { type: 'u32', doc: 'Highest extended CPUID leaf' },

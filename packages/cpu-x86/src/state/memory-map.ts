@@ -7,7 +7,7 @@ export const STATE_BASE: number = MEMORY_LAYOUT.cpu;
  * The CPU area of the machine's memory. All addresses are constants in generated code.
  */
 export const CPU_MAP = {
-  /** State cells ({@link STATE_BASE}). */
+  /** State cells of the vCPU that runs ({@link STATE_BASE}), and {@link PARKED} ones of the first vCPU. */
   state: STATE_BASE,
   /** Translations for CPL 0-2: {@link TLB} entries. */
   tlbKernel: 0x0002_0000,
@@ -17,6 +17,8 @@ export const CPU_MAP = {
   tlbAligned: 0x0004_0000,
   /** Jump cache: linear target to record. */
   jumpCache: 0x0005_0000,
+  /** Translations for CPL 0-2 while SMAP is on and EFLAGS.AC lets accesses to user pages pass. */
+  tlbAccess: 0x0006_0000,
   /** Map from (host address, mode key) to the record of an instruction. */
   entryMap: 0x0008_0000,
   /** u32 per host page with code: newest block of its chain, hashed. */
@@ -30,6 +32,19 @@ export const CPU_MAP = {
   records: 0x0040_0000,
   recordsEnd: 0x0200_0000,
 } as const;
+
+/** Where the cells of a vCPU are while another one runs. */
+export const PARKED = {
+  /** Of the first vCPU. */
+  first: STATE_BASE + 0x8000,
+  /** Of the others: offset in their {@link VCPU_AREA}. */
+  offset: 0x2_0000,
+  /** Room for the cells. */
+  bytes: 0x8000,
+} as const;
+
+/** What each vCPU after the first has of its own outside the fixed map: room for its TLBs and its parked cells. */
+export const VCPU_AREA = { bytes: 0x5_0000 } as const;
 
 /** Layout of a TLB: `entries` of `stride` bytes, index = linear page number modulo entries. */
 export const TLB = {

@@ -60,8 +60,11 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   const watching = m.let(anyWatchpoint(m, dr7));
   m.put('watching', watching);
   // the TLB that stays empty brings every access to the slow path
-  const slow = m.or(watching, m.and(user, checked));
-  const fast = m.select(user, m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel);
+  const watched = m.or(watching, m.ne(m.get('hostWatches'), 0));
+  const slow = m.or(watched, m.and(user, checked));
+  const fast = m.let(m.select(user, m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel));
+  m.put('tlbData', fast);
   m.put('tlbBase', m.select(slow, m.i32(CPU_MAP.tlbAligned), fast));
-  m.put('jcKey', m.or(m.or(key, m.shl(user, 4)), m.shl(m.get('jcGeneration'), 5)));
+  const generation = m.select(user, m.get('jcUserGeneration'), m.get('jcGeneration'));
+  m.put('jcKey', m.or(m.or(key, m.shl(user, 4)), m.shl(generation, 5)));
 });

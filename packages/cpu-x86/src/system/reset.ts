@@ -56,7 +56,6 @@ const KEPT = [
   'eferValid',
   'coreCount',
   'jcGeneration',
+  'jcUserGeneration',
   'cacheEpoch',
-  'largeFilter',
-  'hugePages',
 ] as const;

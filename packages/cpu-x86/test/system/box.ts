@@ -1,6 +1,7 @@
 import { MachineMemory, MEMORY_LAYOUT } from '@sterna/core';
 import { assemble } from '@sterna/guests';
-import { type CpuHost, X86Cpu } from '../../src/cpu.ts';
+import { X86Cpu } from '../../src/cpu.ts';
+import type { CpuHost } from '../../src/engine.ts';
 import { storeCpuid } from '../../src/models/cpuid-table.ts';
 import { coreCount, eferBits, featureWords, QEMU64_SIGNATURE, qemu64Cpuid } from '../../src/models/qemu64.ts';
 import type { StateView } from '../../src/state/view.ts';
