@@ -1,103 +1,54 @@
-import { type WasmMemory, type WasmModule, wasmHost } from '@sterna/core';
-import { DecodeCache } from './decode/decode-cache.ts';
-import { Decoder } from './decode/decoder.ts';
-import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
-import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
-import './semantics/all.ts';
+import type { WasmMemory } from '@sterna/core';
+import { type CpuHost, type EngineCpu, X86Engine } from './engine.ts';
 import { Exit } from './interp/events.ts';
 import { CC } from './interp/flags.ts';
-import { printInterpreter } from './interp/print.ts';
+import { PARKED } from './state/memory-map.ts';
 import { StateView } from './state/view.ts';
 import { ACCESS } from './system/walk.ts';
 
-/** What the CPU asks of the machine around it. Addresses are exact numbers below 2^52. */
-export interface CpuHost {
-  mmioRead(address: number, size: number): number;
-  mmioWrite(address: number, size: number, value: number): void;
-  pioRead(port: number, size: number): number;
-  pioWrite(port: number, size: number, value: number): void;
-  /** Acknowledges the interrupt line: the vector, or -1 when nothing is pending any more. */
-  acknowledge(): number;
-  cr8Read(): number;
-  cr8Write(value: number): void;
-  apicBaseRead(): number;
-  apicBaseWrite(low: number, high: number): void;
+/** Never reached by the instructions of a slice. */
+const NEVER = 0x7fff_ffff;
+/**
+ * Instructions of a slice after which PAUSE ends it when another vCPU waits for its turn. A change of turns costs about as
+ * much as some hundred instructions; a spin lock is tried a few times before.
+ */
+const SPIN_INSTRUCTIONS = 256;
+
+/** The place of a vCPU that is not the only one. */
+export interface CpuPlacement {
+  /** The engine of the machine; a new one by default. */
+  readonly engine: X86Engine;
+  /** A {@link VCPU_AREA} in the machine's memory; the first vCPU has none. */
+  readonly area: number;
 }
 
-interface Exports {
-  run(): number;
-  update_mode(): void;
-  flush_tlb(): void;
-  flush_write_tags(): void;
-  eval_flags(): number;
-  translate(linear: bigint, options: number): number;
-  walk(linear: bigint, access: number): number;
-}
-
-let tables: HandlerTables | undefined;
-let opcodes: OpcodeMap | undefined;
-let printed: Uint8Array<ArrayBuffer> | undefined;
-let compiled: WasmModule | undefined;
-
-/** Handler tables of all definitions; built once. */
-export function handlerTables(): HandlerTables {
-  tables ??= buildHandlers();
-  return tables;
-}
-
-/** The interpreter module's bytes: printed, or what {@link provideInterpreter} gave. */
-export function interpreterBytes(): Uint8Array<ArrayBuffer> {
-  printed ??= printInterpreter(handlerTables());
-  return printed;
-}
-
-/** Gives the bytes of an interpreter printed earlier from the same sources, to save printing it. */
-export function provideInterpreter(bytes: Uint8Array<ArrayBuffer>): void {
-  printed = bytes;
-  compiled = undefined;
-}
-
-/** The x86-64 processor: state in the machine's memory, an interpreter module, and the decode cache. */
-export class X86Cpu {
+/** An x86-64 processor: its state in the machine's memory, run by an engine that it may share with others. */
+export class X86Cpu implements EngineCpu {
   /** State cells. */
   readonly state: StateView;
-  readonly #cache: DecodeCache;
-  readonly #code: Exports;
+  /** What it shares with the other vCPUs of its machine. */
+  readonly engine: X86Engine;
+  readonly host: CpuHost;
+  readonly parkedAt: number;
 
-  constructor(memory: WasmMemory, host: CpuHost) {
+  constructor(memory: WasmMemory, host: CpuHost, place?: CpuPlacement) {
     this.state = new StateView(memory.buffer);
-    const t = handlerTables();
-    opcodes ??= buildOpcodeMap(t.rows);
-    compiled ??= new wasmHost.Module(interpreterBytes());
-    const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
-    const env = {
-      memory,
-      mmioRead: (low: number, high: number, size: number) => host.mmioRead(address(low, high), size),
-      mmioWrite: (low: number, high: number, size: number, value: number) =>
-        host.mmioWrite(address(low, high), size, value >>> 0),
-      pioRead: (port: number, size: number) => host.pioRead(port, size),
-      pioWrite: (port: number, size: number, value: number) => host.pioWrite(port, size, value >>> 0),
-      irqAck: () => host.acknowledge(),
-      cr8Read: () => host.cr8Read(),
-      cr8Write: (value: number) => host.cr8Write(value),
-      apicBaseRead: () => host.apicBaseRead(),
-      apicBaseWrite: (low: number, high: number) => host.apicBaseWrite(low >>> 0, high >>> 0),
-      decode: (at: number) => this.#cache.lookup(at >>> 0, this.state.get('modeKey')),
-      decodeCross: (record: number, first: number, second: number) =>
-        this.#cache.crossing(record, first >>> 0, second >>> 0, this.state.get('modeKey')),
-      codeWritten: (at: number, length: number) => this.#cache.invalidate(at >>> 0, length),
-    };
-    this.#code = new wasmHost.Instance(compiled, { env }).exports as unknown as Exports;
-    this.#cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t, () =>
-      this.#code.flush_write_tags(),
-    );
-    this.#cache.clear();
-    this.#code.flush_tlb();
+    this.host = host;
+    this.engine = place?.engine ?? new X86Engine(memory);
+    this.parkedAt = place === undefined ? PARKED.first : place.area + PARKED.offset;
+    this.engine.attach(this);
+    this.state.set('yieldAfter', NEVER);
+    this.flushTlb();
   }
 
-  /** Runs at most `budget` instructions and says why it came back (CpuExit). */
-  run(budget: number): number {
+  /**
+   * Runs at most `budget` instructions and says why it came back (CpuExit). `contended`: another vCPU waits for its turn, and
+   * PAUSE may end this one.
+   */
+  run(budget: number, contended = false): number {
+    this.engine.activate(this);
     const s = this.state;
+    s.set('yieldAfter', contended ? SPIN_INSTRUCTIONS : NEVER);
     s.set('budget', budget);
     s.set('icLeft', budget);
     s.set('icRest', 0);
@@ -105,7 +56,7 @@ export class X86Cpu {
       if (!this.hasWork()) return Exit.HALT;
       s.set('halted', 0);
     }
-    const reason = this.#code.run();
+    const reason = this.engine.code.run();
     s.set('request', 0);
     return reason;
   }
@@ -140,6 +91,8 @@ export class X86Cpu {
 
   /** Come back from `run` as soon as possible. */
   requestExit(): void {
+    // a parked one is out already
+    if (!this.engine.isActive(this)) return;
     this.state.set('request', 1);
     this.#lookUp();
   }
@@ -167,36 +120,38 @@ export class X86Cpu {
 
   /** The physical map changed: every translation is void. */
   flushTlb(): void {
-    this.#code.flush_tlb();
+    this.engine.as(this, (code) => code.flush_tlb());
   }
 
   /** The dirty bits were harvested: the next write to any page must be seen again. */
   flushWriteTags(): void {
-    this.#code.flush_write_tags();
+    this.engine.as(this, (code) => code.flush_write_tags());
   }
 
   /** Somebody else wrote RAM that holds decoded code. */
   invalidateCode(hostAddress: number, length: number): void {
-    this.#cache.invalidate(hostAddress, length);
+    this.engine.cache.invalidate(hostAddress, length);
   }
 
   /** Derives mode-dependent state after cells were set from outside (reset, vmstate, debugger), and drops translations. */
   stateChanged(): void {
-    this.#code.update_mode();
-    this.#code.flush_tlb();
+    this.engine.as(this, (code) => {
+      code.update_mode();
+      code.flush_tlb();
+    });
   }
 
   /** Guest-physical address behind a linear one, without side effects; undefined when unmapped. */
   translateDebug(linear: bigint): number | undefined {
     const { state } = this;
     if ((state.getBig('cr0') & 0x8000_0000n) === 0n) return Number(BigInt.asUintN(32, linear));
-    if (this.#code.walk(BigInt.asIntN(64, linear), ACCESS.PROBE) !== 0) return undefined;
+    if (this.engine.as(this, (code) => code.walk(BigInt.asIntN(64, linear), ACCESS.PROBE)) !== 0) return undefined;
     return Number(state.getBig('walkPhys')) + Number(linear & 0xfffn);
   }
 
   /** RFLAGS, complete. */
   get rflags(): number {
-    return (this.state.get('eflags') | this.#code.eval_flags()) >>> 0;
+    return (this.state.get('eflags') | this.engine.as(this, (code) => code.eval_flags())) >>> 0;
   }
 
   /** Sets all of RFLAGS; nothing is left to be computed lazily. */

@@ -1,4 +1,5 @@
-export { type CpuHost, handlerTables, interpreterBytes, provideInterpreter, X86Cpu } from './cpu.ts';
+export { type CpuPlacement, X86Cpu } from './cpu.ts';
+export { type CpuHost, handlerTables, interpreterBytes, provideInterpreter, X86Engine } from './engine.ts';
 export { Exit } from './interp/events.ts';
 export { type PrintOptions, printInterpreter } from './interp/print.ts';
 export type { CellType } from './state/cells.ts';

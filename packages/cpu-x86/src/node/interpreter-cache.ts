@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { interpreterBytes, provideInterpreter } from '../cpu.ts';
+import { interpreterBytes, provideInterpreter } from '../engine.ts';
 
 /** Files of a folder and its subfolders whose text decides what is printed, in a fixed order. */
 function* sources(folder: string): Generator<string> {

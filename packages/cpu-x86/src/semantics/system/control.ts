@@ -117,6 +117,13 @@ def('hlt', (m) => {
 });
 enc('f4', 'hlt', '', { end: true });
 
+// A processor that spins for another one gives it the rest of its turn
+def('pause', (m) => {
+  const executed = m.sub(m.sub(m.get('budget'), m.get('icLeft')), m.get('icRest'));
+  m.if(m.geS(executed, m.get('yieldAfter')), () => m.exit(CpuExit.REQUEST), undefined, false);
+});
+enc('f3 90', 'pause');
+
 def('swapgs', (m) => {
   requireCpl0(m);
   const base = m.let(m.get('kernelGsBase'));

@@ -1,0 +1,154 @@
+import { type WasmMemory, type WasmModule, wasmHost } from '@sterna/core';
+import { DecodeCache } from './decode/decode-cache.ts';
+import { Decoder } from './decode/decoder.ts';
+import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
+import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
+import './semantics/all.ts';
+import { printInterpreter } from './interp/print.ts';
+import { STATE_END } from './state/layout.ts';
+import { CPU_MAP, STATE_BASE } from './state/memory-map.ts';
+import type { StateView } from './state/view.ts';
+
+/** What a CPU asks of the machine around it. Addresses are exact numbers below 2^52. */
+export interface CpuHost {
+  mmioRead(address: number, size: number): number;
+  mmioWrite(address: number, size: number, value: number): void;
+  pioRead(port: number, size: number): number;
+  pioWrite(port: number, size: number, value: number): void;
+  /** Acknowledges the interrupt line: the vector, or -1 when nothing is pending any more. */
+  acknowledge(): number;
+  cr8Read(): number;
+  cr8Write(value: number): void;
+  apicBaseRead(): number;
+  apicBaseWrite(low: number, high: number): void;
+}
+
+/** Functions of the interpreter module that JavaScript calls; they work on the vCPU whose cells are in place. */
+export interface EngineCode {
+  run(): number;
+  update_mode(): void;
+  flush_tlb(): void;
+  flush_write_tags(): void;
+  eval_flags(): number;
+  translate(linear: bigint, options: number): number;
+  walk(linear: bigint, access: number): number;
+}
+
+/** A vCPU as the engine sees it. */
+export interface EngineCpu {
+  readonly state: StateView;
+  readonly host: CpuHost;
+  /** Where its cells are while it does not run. */
+  readonly parkedAt: number;
+}
+
+let tables: HandlerTables | undefined;
+let opcodes: OpcodeMap | undefined;
+let printed: Uint8Array<ArrayBuffer> | undefined;
+let compiled: WasmModule | undefined;
+
+/** Handler tables of all definitions; built once. */
+export function handlerTables(): HandlerTables {
+  tables ??= buildHandlers();
+  return tables;
+}
+
+/** The interpreter module's bytes: printed, or what {@link provideInterpreter} gave. */
+export function interpreterBytes(): Uint8Array<ArrayBuffer> {
+  printed ??= printInterpreter(handlerTables());
+  return printed;
+}
+
+/** Gives the bytes of an interpreter printed earlier from the same sources, to save printing it. */
+export function provideInterpreter(bytes: Uint8Array<ArrayBuffer>): void {
+  printed = bytes;
+  compiled = undefined;
+}
+
+/**
+ * What all vCPUs of a machine share: the interpreter and the decoded code in the machine's memory.
+ *
+ * Generated code has the addresses of state cells as constants. The cells of the vCPU that runs are there; those of the others
+ * are parked elsewhere, and {@link activate} exchanges them. Translations need no exchange: each vCPU has its own TLBs, and the
+ * entries of the jump cache are tagged.
+ */
+export class X86Engine {
+  /** Decoded code. */
+  readonly cache: DecodeCache;
+  readonly code: EngineCode;
+  readonly #bytes: Uint8Array;
+  readonly #cpus: EngineCpu[] = [];
+  #current: EngineCpu | undefined;
+
+  constructor(memory: WasmMemory) {
+    this.#bytes = new Uint8Array(memory.buffer);
+    const t = handlerTables();
+    opcodes ??= buildOpcodeMap(t.rows);
+    compiled ??= new wasmHost.Module(interpreterBytes());
+    const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
+    const host = (): CpuHost => this.#current!.host;
+    const modeKey = (): number => this.#current!.state.get('modeKey');
+    const env = {
+      memory,
+      mmioRead: (low: number, high: number, size: number) => host().mmioRead(address(low, high), size),
+      mmioWrite: (low: number, high: number, size: number, value: number) =>
+        host().mmioWrite(address(low, high), size, value >>> 0),
+      pioRead: (port: number, size: number) => host().pioRead(port, size),
+      pioWrite: (port: number, size: number, value: number) => host().pioWrite(port, size, value >>> 0),
+      irqAck: () => host().acknowledge(),
+      cr8Read: () => host().cr8Read(),
+      cr8Write: (value: number) => host().cr8Write(value),
+      apicBaseRead: () => host().apicBaseRead(),
+      apicBaseWrite: (low: number, high: number) => host().apicBaseWrite(low >>> 0, high >>> 0),
+      decode: (at: number) => this.cache.lookup(at >>> 0, modeKey()),
+      decodeCross: (record: number, first: number, second: number) =>
+        this.cache.crossing(record, first >>> 0, second >>> 0, modeKey()),
+      codeWritten: (at: number, length: number) => this.cache.invalidate(at >>> 0, length),
+    };
+    this.code = new wasmHost.Instance(compiled, { env }).exports as unknown as EngineCode;
+    this.cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t, () => this.flushWriteTags());
+    this.cache.clear();
+  }
+
+  /** Adds a vCPU; the first one's cells are in place from then on. */
+  attach(cpu: EngineCpu): void {
+    this.#cpus.push(cpu);
+    if (this.#current === undefined) this.#current = cpu;
+    else cpu.state.moveTo(cpu.parkedAt);
+  }
+
+  /** Whether the cells of this vCPU are in place. */
+  isActive(cpu: EngineCpu): boolean {
+    return this.#current === cpu;
+  }
+
+  /** Brings the cells of a vCPU into place and parks those of the one before. */
+  activate(cpu: EngineCpu): void {
+    const before = this.#current!;
+    if (before === cpu) return;
+    this.#bytes.copyWithin(before.parkedAt, STATE_BASE, STATE_END);
+    before.state.moveTo(before.parkedAt);
+    this.#bytes.copyWithin(STATE_BASE, cpu.parkedAt, cpu.parkedAt + (STATE_END - STATE_BASE));
+    cpu.state.moveTo(STATE_BASE);
+    this.#current = cpu;
+  }
+
+  /**
+   * Calls microcode for a vCPU that may not be the running one. It may be called from inside a slice, by a device that the
+   * running vCPU accessed: that one's cells are back in place afterwards.
+   */
+  as<T>(cpu: EngineCpu, call: (code: EngineCode) => T): T {
+    const before = this.#current!;
+    this.activate(cpu);
+    try {
+      return call(this.code);
+    } finally {
+      this.activate(before);
+    }
+  }
+
+  /** The next write of every vCPU to any page must be seen. */
+  flushWriteTags(): void {
+    for (const cpu of this.#cpus) this.as(cpu, (code) => code.flush_write_tags());
+  }
+}
