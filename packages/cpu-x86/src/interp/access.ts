@@ -1,5 +1,6 @@
 import { MEMORY_LAYOUT } from '@sterna/core';
 import type { Val } from '@sterna/wasm';
+import { HostAccess, noteHostAccess } from '../debug/host-debug.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro, micro } from '../semantics/micro.ts';
 import { Vec } from '../semantics/vectors.ts';
@@ -27,15 +28,16 @@ const alignmentFault: Micro = micro('alignment_fault', ['i64', 'i32'], ['i32'], 
   m.return(m.i32(0));
 });
 
-/** Alignment checks and data breakpoints of an access by the program; `write` for the latter. */
-function checkAlignment(m: Machine, linear: Val<'i64'>, access: Val<'i32'>, failed: number, write: boolean): void {
+/** Alignment checks and data breakpoints of an access by the program; `kind` (HostAccess bits) for the latter. */
+function checkAlignment(m: Machine, linear: Val<'i64'>, access: Val<'i32'>, failed: number, kind: number): void {
   m.if(
     m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned),
     () => {
       m.if(m.invoke(alignmentFault, linear, access), () => m.return(m.i32(failed)));
       m.if(m.and(m.get('watching'), m.eqz(m.and(access, PROBE.SYSTEM))), () =>
-        m.do(m.functionOf(noteAccess), linear, m.and(access, 0xffff), m.i32(write ? 1 : 0)),
+        m.do(m.functionOf(noteAccess), linear, m.and(access, 0xffff), m.i32(kind & HostAccess.WRITE)),
       );
+      m.if(m.get('hostWatches'), () => m.do(m.functionOf(noteHostAccess), linear, m.and(access, 0xffff), m.i32(kind)));
     },
     undefined,
     false,
@@ -50,7 +52,7 @@ export const probeRead: Micro = micro('probe_read', ['i64', 'i32'], ['i32'], (m)
   const linear = m.param('i64', 0);
   const access = m.param('i32', 1);
   const size = m.let(m.and(access, 0xffff));
-  checkAlignment(m, linear, access, 0, false);
+  checkAlignment(m, linear, access, 0, HostAccess.READ);
   m.if(
     crosses(m, linear, size),
     () => m.return(m.invoke(readCrossing, linear, access, m.i32(cellAddress('loadScratch')))),
@@ -79,7 +81,7 @@ export const probeRmw: Micro = micro('probe_rmw', ['i64', 'i32'], ['i32'], (m) =
   const access = m.param('i32', 1);
   const scratch = m.i32(cellAddress('rmwScratch'));
   const size = m.let(m.and(access, 0xffff));
-  checkAlignment(m, linear, access, 0, true);
+  checkAlignment(m, linear, access, 0, HostAccess.READ | HostAccess.WRITE);
   m.put('pendLinear', linear);
   m.put('pendSize', access);
   m.if(
@@ -142,7 +144,7 @@ function storer(type: 'i32' | 'i64' | 'v128'): Micro {
     const value = m.param(type, 1);
     const access = m.param('i32', 2);
     const size = m.let(m.and(access, 0xffff));
-    checkAlignment(m, linear, access, 1, true);
+    checkAlignment(m, linear, access, 1, HostAccess.WRITE);
     const at = m.let(entryAddress(m, tlbOf(m, access), linear));
     const last = m.add(linear, m.extU(m.sub(size, 1)));
     m.if(

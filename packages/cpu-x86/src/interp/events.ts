@@ -1,6 +1,8 @@
 import type { Val } from '@sterna/wasm';
+import { Before, forgetHostHits, hostAfter, hostBefore } from '../debug/host-debug.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
+import { HOST_DEBUG } from '../state/cells-debug.ts';
 import { instructionHit } from '../system/debug.ts';
 import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
 import { irqAck } from './host.ts';
@@ -54,7 +56,9 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       // the instruction that was to be single-stepped or met a watched range did not complete
       m.put('trapArmed', 0);
       m.put('watchHit', 0);
+      forgetHostHits(m);
       m.if(m.eq(m.get('excVector'), PAGE_WAIT), () => {
+        m.put('hostStepped', 0);
         m.if(m.eq(code, Leave.FAULT), uncount);
         stop(Exit.PAGE_WAIT);
       });
@@ -75,8 +79,10 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       undefined,
       false,
     );
+    m.if(m.get('hostDebug'), () => m.if(m.invoke(hostAfter), () => stop(Exit.DEBUG)), undefined, false);
     m.if(m.get('heldEvent'), () => shutDownIf(m.invoke(deliverHeld)), undefined, false);
-    m.if(m.eqz(m.get('shadow')), () => {
+    // interrupts wait for one instruction after STI, and while a debugger steps
+    m.if(m.eqz(m.or(m.get('shadow'), m.and(m.get('hostDebug'), HOST_DEBUG.MASK))), () => {
       m.if(
         m.and(m.get('nmiPending'), m.eqz(m.get('nmiBlocked'))),
         () => {
@@ -98,6 +104,10 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     });
     m.if(m.leS(m.get('icLeft'), 0), () => stop(Exit.BUDGET));
     m.if(m.get('request'), () => stop(Exit.REQUEST), undefined, false);
+    const host = m.local('i32');
+    m.set(host, Before.GO);
+    m.if(m.get('hostDebug'), () => m.set(host, m.invoke(hostBefore)), undefined, false);
+    m.if(m.eq(host, Before.STOP), () => stop(Exit.DEBUG), undefined, false);
     const single = m.let(m.ne(m.and(m.get('eflags'), Flag.TF), 0));
     m.put('trapArmed', single);
     m.if(
@@ -120,7 +130,7 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       false,
     );
     m.if(
-      m.or(single, m.get('shadow')),
+      m.or(m.or(single, host), m.get('shadow')),
       () => {
         m.put('icRest', m.sub(m.get('icLeft'), 1));
         m.put('icLeft', 1);
