@@ -3,7 +3,7 @@ import { breakpointNear } from '../debug/host-debug.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Leave, Seg, Vec } from '../semantics/vectors.ts';
-import { CPU_MAP, JUMP_CACHE, TLB } from '../state/memory-map.ts';
+import { CPU_MAP, JUMP_CACHE, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { PROBE, translate } from './access.ts';
 import { decode, decodeCross } from './host.ts';
 import { REC } from './records.ts';
@@ -27,7 +27,8 @@ function codeLinear(m: Machine, target: Val<'i64'>): Val<'i64'> {
 /** Host address of code at a linear address by the execute tags; 0 for a fault. */
 const fetchAddress: Micro = micro('fetch_address', ['i64'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
-  const base = m.select(m.eq(m.get('cpl'), 3), m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel);
+  const place = m.select(m.eq(m.get('cpl'), 3), m.i32(TLB_PLACE.user), TLB_PLACE.kernel);
+  const base = m.add(m.get('tlbArea'), place);
   const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
   m.if(
     m.eq(m.load('i64', at, TLB.exec), m.and(linear, -4096)),

@@ -3,7 +3,7 @@ import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { EXECUTED_BITS, KERNEL_LIST, USER_LIST } from '../state/cells-tlb.ts';
 import { type CellName, cellAddress, STATE } from '../state/layout.ts';
-import { CPU_MAP, JUMP_CACHE, TLB } from '../state/memory-map.ts';
+import { CPU_MAP, JUMP_CACHE, TLB, TLB_PLACE } from '../state/memory-map.ts';
 
 /*
  * Flushes. A CR3 load must not cost a sweep of the TLBs, so the entries of pages that are not global are listed when they
@@ -18,11 +18,11 @@ export const TLB_GLOBAL = 1;
 /** Bit of a TLB entry's flags: it is in no list. Memory filled with ones means an empty entry in no list. */
 export const TLB_UNLISTED = 2;
 const TAGS = [TLB.read, TLB.write, TLB.exec] as const;
-/** The TLBs that may hold translations. */
-const FILLED = [CPU_MAP.tlbKernel, CPU_MAP.tlbUser, CPU_MAP.tlbAccess] as const;
 /** Bit of jcKey: the key of CPL 3. */
 const KEY_USER = 16;
 const GENERATION_MASK = 0x7ff_ffff;
+/** Generations of vCPU n are n modulo this: the jump cache is one for all. */
+const GENERATION_STEP = 256;
 
 function zeroCells(m: Machine, name: CellName): void {
   m.memoryFill(m.i32(cellAddress(name)), 0, STATE[name].stride * STATE[name].count);
@@ -31,10 +31,10 @@ function zeroCells(m: Machine, name: CellName): void {
 /** Counts one of the two generations up and takes it over to jcKey when it is the running one. */
 function nextGeneration(m: Machine, user: boolean): void {
   const cell = user ? 'jcUserGeneration' : 'jcGeneration';
-  const g = m.let(m.and(m.add(m.get(cell), 1), GENERATION_MASK));
+  const g = m.let(m.and(m.add(m.get(cell), GENERATION_STEP), GENERATION_MASK));
   m.put(cell, g);
   const wrapped = (): void => m.memoryFill(m.i32(CPU_MAP.jumpCache), 0xff, JUMP_CACHE.entries * JUMP_CACHE.stride);
-  m.if(m.eqz(g), wrapped, undefined, false);
+  m.if(m.ltU(g, GENERATION_STEP), wrapped, undefined, false);
   const key = m.let(m.get('jcKey'));
   const isUser = m.and(key, KEY_USER);
   m.if(user ? isUser : m.eqz(isUser), () => m.put('jcKey', m.or(m.and(key, 31), m.shl(g, 5))));
@@ -74,7 +74,7 @@ export function noteExecuted(m: Machine, linear: Val<'i64'>, user: Val<'i32'>): 
     () => note(true),
     () => {
       note(false);
-      const flags = m.load('i32', tlbSlot(m, linear), CPU_MAP.tlbKernel + TLB.flags);
+      const flags = m.load('i32', m.add(tlbSlot(m, linear), m.get('tlbArea')), TLB.flags);
       m.if(m.eqz(m.and(flags, TLB_GLOBAL)), () => m.put('jcLocal', 1));
     },
   );
@@ -105,15 +105,22 @@ export function listEntry(m: Machine, at: Val<'i32'>, user: Val<'i32'>): void {
   );
 }
 
+/** Empties one of the TLBs. */
+function fillTlb(m: Machine, which: keyof typeof TLB_PLACE): void {
+  m.memoryFill(m.add(m.get('tlbArea'), TLB_PLACE[which]), 0xff, TLB_BYTES);
+}
+
 /** Drops every translation. */
 export const flushTlb: Micro = micro('flush_tlb', [], [], (m) => {
   m.if(m.or(m.eqz(m.get('tlbReady')), m.get('tlbAccessUsed')), () => {
     m.memoryFill(m.i32(CPU_MAP.tlbAligned), 0xff, TLB_BYTES);
-    m.memoryFill(m.i32(CPU_MAP.tlbAccess), 0xff, TLB_BYTES);
+    m.if(m.eqz(m.get('tlbArea')), () => m.put('tlbArea', CPU_MAP.tlbKernel));
+    fillTlb(m, 'access');
     m.put('tlbReady', 1);
     m.put('tlbAccessUsed', 0);
   });
-  m.memoryFill(m.i32(CPU_MAP.tlbKernel), 0xff, 2 * TLB_BYTES);
+  fillTlb(m, 'kernel');
+  fillTlb(m, 'user');
   m.put('tlbKernelCount', 0);
   m.put('tlbUserCount', 0);
   zeroCells(m, 'largePages');
@@ -142,7 +149,8 @@ function flushListed(m: Machine, list: 'tlbUserList' | 'tlbKernelList', count: V
 /** Empties every entry of the supervisor TLB that holds no global page. */
 const sweepKernel: Micro = micro('sweep_kernel', [], [], (m) => {
   const at = m.local('i32');
-  m.set(at, CPU_MAP.tlbKernel);
+  m.set(at, m.get('tlbArea'));
+  const end = m.let(m.add(at, TLB_BYTES));
   m.loop((again) => {
     const flags = m.let(m.load('i32', at, TLB.flags));
     m.store('i32', at, m.or(flags, TLB_UNLISTED), TLB.flags);
@@ -150,9 +158,9 @@ const sweepKernel: Micro = micro('sweep_kernel', [], [], (m) => {
       for (const tag of TAGS) m.store('i64', at, m.i64(-1), tag);
     });
     m.set(at, m.add(at, TLB.stride));
-    m.brIf(again, m.ltU(at, CPU_MAP.tlbKernel + TLB_BYTES));
+    m.brIf(again, m.ltU(at, end));
   });
-  m.if(m.get('tlbAccessUsed'), () => m.memoryFill(m.i32(CPU_MAP.tlbAccess), 0xff, TLB_BYTES));
+  m.if(m.get('tlbAccessUsed'), () => fillTlb(m, 'access'));
 });
 
 /** Drops the translations of pages that are not global (CR3 load). */
@@ -169,7 +177,7 @@ export const flushTlbNonGlobal: Micro = micro('flush_tlb_non_global', [], [], (m
   m.if(
     m.ltU(user, USER_LIST),
     () => flushListed(m, 'tlbUserList', user),
-    () => m.memoryFill(m.i32(CPU_MAP.tlbUser), 0xff, TLB_BYTES),
+    () => fillTlb(m, 'user'),
     true,
   );
   m.put('tlbUserCount', 0);
@@ -181,8 +189,8 @@ export const flushTlbNonGlobal: Micro = micro('flush_tlb_non_global', [], [], (m
 export const flushPage: Micro = micro('flush_page', ['i64'], [], (m) => {
   const linear = m.param('i64', 0);
   const page = m.let(m.and(linear, -4096));
-  const slot = m.let(tlbSlot(m, linear));
-  for (const base of FILLED) {
+  const slot = m.let(m.add(tlbSlot(m, linear), m.get('tlbArea')));
+  for (const base of Object.values(TLB_PLACE)) {
     for (const tag of TAGS) {
       m.if(m.eq(m.load('i64', slot, base + tag), page), () => m.store('i64', slot, m.i64(-1), base + tag));
     }
@@ -202,14 +210,12 @@ export const flushPage: Micro = micro('flush_page', ['i64'], [], (m) => {
 /** Withholds every write tag: the next write to any page takes the slow path. */
 export const flushWriteTags: Micro = micro('flush_write_tags', [], [], (m) => {
   const at = m.local('i32');
-  const sweep = (base: number, bytes: number): void => {
-    m.set(at, base);
-    m.loop((again) => {
-      m.store('i64', at, m.i64(-1), TLB.write);
-      m.set(at, m.add(at, TLB.stride));
-      m.brIf(again, m.ltU(at, base + bytes));
-    });
-  };
-  sweep(CPU_MAP.tlbKernel, 2 * TLB_BYTES);
-  m.if(m.get('tlbAccessUsed'), () => sweep(CPU_MAP.tlbAccess, TLB_BYTES));
+  m.set(at, m.get('tlbArea'));
+  const tlbs = m.select(m.get('tlbAccessUsed'), m.i32(3 * TLB_BYTES), 2 * TLB_BYTES);
+  const end = m.let(m.add(at, tlbs));
+  m.loop((again) => {
+    m.store('i64', at, m.i64(-1), TLB.write);
+    m.set(at, m.add(at, TLB.stride));
+    m.brIf(again, m.ltU(at, end));
+  });
 });

@@ -3,7 +3,7 @@ import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { PAGE_WAIT, Vec } from '../semantics/vectors.ts';
-import { CPU_MAP, TLB } from '../state/memory-map.ts';
+import { TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { ACCESS, WALK, walk } from '../system/walk.ts';
 import { mapEntry } from './physical.ts';
 import { listEntry, TLB_GLOBAL, TLB_UNLISTED } from './tlb.ts';
@@ -16,8 +16,7 @@ export const DEVICE = 1;
 
 /** TLB that holds the translation of an access, by its rights. */
 export function tlbOf(m: Machine, options: Val<'i32'>): Val<'i32'> {
-  const supervisor = m.or(m.ne(m.and(options, PROBE.SYSTEM), 0), m.ne(m.get('cpl'), 3));
-  return m.select(supervisor, m.i32(CPU_MAP.tlbKernel), CPU_MAP.tlbUser);
+  return m.select(m.and(options, PROBE.SYSTEM), m.get('tlbArea'), m.get('tlbData'));
 }
 
 /** TLB entry of a linear address. */
@@ -47,7 +46,7 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
     false,
   );
   const tlb = m.let(tlbOf(m, options));
-  const user = m.let(m.eq(tlb, CPU_MAP.tlbUser));
+  const user = m.let(m.eq(tlb, m.add(m.get('tlbArea'), TLB_PLACE.user)));
   const access = m.or(
     m.or(m.select(isWrite, m.i32(ACCESS.WRITE), 0), m.select(isExec, m.i32(ACCESS.EXEC), 0)),
     m.select(user, m.i32(ACCESS.USER), 0),

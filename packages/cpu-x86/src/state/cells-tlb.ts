@@ -11,6 +11,7 @@ export const LARGE_BITS: number = 1 << 11;
 
 /** State of the TLBs and of the jump cache. None of it is architectural: a flush of everything makes it anew. */
 export const TLB_CELLS = cells({
+  tlbArea: { type: 'u32', doc: 'Address of the TLBs of this vCPU, in the order of TLB_PLACE. Kept by a reset' },
   tlbReady: { type: 'u32', doc: '1 once the TLBs that may stay empty have been emptied' },
   tlbData: {
     type: 'u32',

@@ -13,12 +13,12 @@ export const CPU_MAP = {
   tlbKernel: 0x0002_0000,
   /** Translations for CPL 3. */
   tlbUser: 0x0003_0000,
-  /** TLB that stays empty: used while alignment checking is on, so that every access takes the slow path. */
-  tlbAligned: 0x0004_0000,
+  /** Translations for CPL 0-2 while SMAP is on and EFLAGS.AC lets accesses to user pages pass. */
+  tlbAccess: 0x0004_0000,
   /** Jump cache: linear target to record. */
   jumpCache: 0x0005_0000,
-  /** Translations for CPL 0-2 while SMAP is on and EFLAGS.AC lets accesses to user pages pass. */
-  tlbAccess: 0x0006_0000,
+  /** TLB that stays empty: used while alignment checking is on, so that every access takes the slow path. */
+  tlbAligned: 0x0006_0000,
   /** Map from (host address, mode key) to the record of an instruction. */
   entryMap: 0x0008_0000,
   /** u32 per host page with code: newest block of its chain, hashed. */
@@ -37,14 +37,14 @@ export const CPU_MAP = {
 export const PARKED = {
   /** Of the first vCPU. */
   first: STATE_BASE + 0x8000,
-  /** Of the others: offset in their {@link VCPU_AREA}. */
-  offset: 0x2_0000,
+  /** Of the others: offset in their {@link VCPU_AREA}, behind the TLBs. */
+  offset: 0x3_0000,
   /** Room for the cells. */
   bytes: 0x8000,
 } as const;
 
-/** What each vCPU after the first has of its own outside the fixed map: room for its TLBs and its parked cells. */
-export const VCPU_AREA = { bytes: 0x5_0000 } as const;
+/** What each vCPU after the first has of its own outside the fixed map: its TLBs and its parked cells. */
+export const VCPU_AREA = { bytes: PARKED.offset + PARKED.bytes } as const;
 
 /** Layout of a TLB: `entries` of `stride` bytes, index = linear page number modulo entries. */
 export const TLB = {
@@ -61,6 +61,9 @@ export const TLB = {
   /** i32: TLB_FLAG_* bits. */
   flags: 28,
 } as const;
+
+/** Where the TLBs are from a vCPU's cell tlbArea on. */
+export const TLB_PLACE = { kernel: 0, user: 0x1_0000, access: 0x2_0000 } as const;
 
 /** Jump cache: `entries` of 16 bytes {i64 linear rip, i32 jcKey, i32 record}. */
 export const JUMP_CACHE = { entries: 4096, stride: 16 } as const;

@@ -3,7 +3,7 @@ import { flushPage, flushTlb, newGeneration } from '../interp/tlb.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { LARGE_BITS } from '../state/cells-tlb.ts';
-import { CPU_MAP, TLB } from '../state/memory-map.ts';
+import { TLB, TLB_PLACE } from '../state/memory-map.ts';
 
 /*
  * The TLB holds 4 KiB slices of large pages, and INVLPG on any address of a large page must drop all of them. Which regions
@@ -68,8 +68,8 @@ export const invalidatePage: Micro = micro('invalidate_page', ['i64'], [], (m) =
   // 4 MiB are 1024 consecutive slots; a region's start is a multiple of that
   const first = m.let(m.and(m.shl(m.wrap(region), 15), (TLB.entries - 1) * TLB.stride));
   const at = m.local('i32');
-  for (const base of [CPU_MAP.tlbKernel, CPU_MAP.tlbUser, CPU_MAP.tlbAccess]) {
-    m.set(at, m.add(first, base));
+  for (const place of Object.values(TLB_PLACE)) {
+    m.set(at, m.add(m.add(first, m.get('tlbArea')), place));
     const end = m.let(m.add(at, 1024 * TLB.stride));
     m.loop((again) => {
       for (const tag of [TLB.read, TLB.write, TLB.exec]) {

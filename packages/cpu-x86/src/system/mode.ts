@@ -3,7 +3,7 @@ import { newGeneration } from '../interp/tlb.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Seg } from '../semantics/vectors.ts';
-import { CPU_MAP } from '../state/memory-map.ts';
+import { CPU_MAP, TLB_PLACE } from '../state/memory-map.ts';
 import { Desc } from './bits.ts';
 import { anyBreakpoint, anyWatchpoint, dr7Of } from './debug.ts';
 
@@ -62,7 +62,8 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   // the TLB that stays empty brings every access to the slow path
   const watched = m.or(watching, m.ne(m.get('hostWatches'), 0));
   const slow = m.or(watched, m.and(user, checked));
-  const fast = m.let(m.select(user, m.i32(CPU_MAP.tlbUser), CPU_MAP.tlbKernel));
+  const place = m.select(user, m.i32(TLB_PLACE.user), TLB_PLACE.kernel);
+  const fast = m.let(m.add(m.get('tlbArea'), place));
   m.put('tlbData', fast);
   m.put('tlbBase', m.select(slow, m.i32(CPU_MAP.tlbAligned), fast));
   const generation = m.select(user, m.get('jcUserGeneration'), m.get('jcGeneration'));

@@ -57,5 +57,6 @@ const KEPT = [
   'coreCount',
   'jcGeneration',
   'jcUserGeneration',
+  'tlbArea',
   'cacheEpoch',
 ] as const;

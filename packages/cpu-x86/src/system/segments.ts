@@ -9,6 +9,7 @@ import {
   descHigh,
   descLimit,
   dplOf,
+  isCanonical,
   isNull,
   longModeActive,
   realStyle,
@@ -103,8 +104,9 @@ export const loadSegment: Micro = faultingMicro('load_segment', ['i32', 'i32'], 
     const flags = m.local('i32');
     m.set(flags, 0);
     m.if(m.eq(seg, Seg.SS), () => {
-      // AMD: any null selector will do in 64-bit mode below level 3
-      m.raiseIf(m.or(m.eqz(m.inLongMode()), m.eq(cpl, 3)), Vec.GP, 0);
+      // a null SS is for 64-bit mode below level 3 only, and its RPL must be the CPL (SDM volume 2, MOV)
+      const wrongRpl = m.ne(m.and(selector, 3), cpl);
+      m.raiseIf(m.or(m.or(m.eqz(m.inLongMode()), m.eq(cpl, 3)), wrongRpl), Vec.GP, 0);
       m.set(flags, m.shl(cpl, Desc.DPL_SHIFT));
     });
     setSegment(m, seg, selector, 0, 0, flags);
@@ -189,6 +191,7 @@ function fetchedSystem(m: Machine, selector: Val<'i32'>, error: Val<'i32'>): Fet
     // the type field of the upper half must be zero
     m.raiseIf(m.ne(m.and(m.wrap(m.shrU(upper, 40)), 0x1f), 0), Vec.GP, error);
     m.set(base, m.or(base, m.shl(upper, 32)));
+    m.raiseIf(m.eqz(isCanonical(m, base)), Vec.GP, error);
   });
   return { ...d, base };
 }

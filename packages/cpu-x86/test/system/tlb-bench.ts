@@ -11,7 +11,7 @@ function measure(setup: (b: Box) => void, body: string, n: number): number {
   setup(b);
   b.code('long', `mov ecx, ${n}\nagain:\n${body}\ndec ecx\njnz again\nhlt`);
   let best = Infinity;
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 12; i++) {
     b.state.setBig('rip', BigInt(AT.code));
     b.state.set('halted', 0);
     const start = process.hrtime.bigint();
