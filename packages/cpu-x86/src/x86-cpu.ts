@@ -11,6 +11,8 @@ import {
   type VCpu,
 } from '@sterna/core';
 import { X86Cpu } from './cpu.ts';
+import { attachDebug, debugAddress } from './debug/attach.ts';
+import type { X86Debug } from './debug/x86-debug.ts';
 import { storeCpuid } from './models/cpuid-table.ts';
 import {
   coreCount,
@@ -63,6 +65,7 @@ class X86VCpu implements VCpu {
   readonly index: number;
   readonly port: X86InterruptPort;
   readonly sections: VCpu['sections'];
+  readonly debug: X86Debug;
   readonly #core: X86Cpu;
   readonly #apic: X86InterruptController;
   readonly #vmstate: CpuVmState;
@@ -88,6 +91,7 @@ class X86VCpu implements VCpu {
       apicBaseWrite: (low, high) => void apic.setBase(high * 2 ** 32 + low),
     });
     this.#core = core;
+    this.debug = attachDebug(core, bus, apic);
     const words = featureWords(properties);
     storeCpuid(core.state, qemu64Cpuid(words, { apicId: index, count }));
     core.state.setBig('eferValid', BigInt(eferBits(words)));
@@ -147,6 +151,7 @@ class X86VCpu implements VCpu {
     resetState(core.state, QEMU64_SIGNATURE);
     core.rflags = 2;
     core.stateChanged();
+    this.debug.restore();
     this.#vmstate.reset();
     this.#vmstate.heldRequest = undefined;
   }
@@ -190,7 +195,7 @@ class X86VCpu implements VCpu {
   }
 
   translateDebug(address: bigint): number | undefined {
-    return this.#core.translateDebug(address);
+    return debugAddress(this.#core, address);
   }
 }
 

@@ -90,9 +90,12 @@ export const noteHostAccess: Micro = micro('note_host_access', ['i64', 'i32', 'i
       m.brIf(done, m.eqz(n));
       m.set(n, m.sub(n, 1));
       const overlaps = m.and(m.leU(linear, m.get('hostWatchLast', n)), m.leU(m.get('hostWatchFirst', n), last));
-      m.if(m.and(overlaps, m.ne(m.and(m.get('hostWatchKind', n), m.param('i32', 2)), 0)), () =>
-        m.put('hostWatchHit', m.add(n, 1)),
-      );
+      m.if(m.and(overlaps, m.ne(m.and(m.get('hostWatchKind', n), m.param('i32', 2)), 0)), () => {
+        m.put('hostWatchHit', m.add(n, 1));
+        // the loop looks after this instruction
+        m.put('icRest', m.add(m.get('icRest'), m.get('icLeft')));
+        m.put('icLeft', 0);
+      });
       m.br(again);
     });
   });
