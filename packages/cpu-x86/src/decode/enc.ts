@@ -22,6 +22,8 @@ export interface EncodingOptions {
   readonly end?: boolean;
   /** Not valid in real mode and VM86 (#UD there). */
   readonly protectedOnly?: boolean;
+  /** CPUID feature (QEMU's name) that the instruction belongs to: without it in the model, the row does not exist. */
+  readonly feature?: string;
 }
 
 /** One encoding: which bytes select it and what it means. */

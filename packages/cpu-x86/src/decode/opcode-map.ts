@@ -23,8 +23,16 @@ function specificity(row: Encoding): number {
   );
 }
 
-/** Builds the map. @throws Error when two rows of the same specificity claim the same bytes */
-export function buildOpcodeMap(rows: readonly RowPlan[]): OpcodeMap {
+/**
+ * Builds the map of a model: rows whose feature `has` denies are left out, so that their bytes are invalid or mean what they
+ * meant before the feature existed (LZCNT is BSR then).
+ *
+ * @throws Error when two rows of the same specificity claim the same bytes
+ */
+export function buildOpcodeMap(
+  rows: readonly RowPlan[],
+  has: (feature: string) => boolean = (): boolean => true,
+): OpcodeMap {
   const base = new Int32Array(2 * 4 * 256).fill(-1);
   const modrm = new Uint8Array(2 * 4 * 256);
   const entries: number[] = [];
@@ -34,6 +42,7 @@ export function buildOpcodeMap(rows: readonly RowPlan[]): OpcodeMap {
   for (let is64 = 0; is64 < 2; is64++) {
     for (const { row, i } of order) {
       if (row.options.mode === (is64 ? 'no64' : 'only64')) continue;
+      if (row.options.feature !== undefined && !has(row.options.feature)) continue;
       const slot = (is64 * 4 + row.map) * 256 + row.opcode;
       const hasModrm = opcodesWithModrm.has((row.map << 8) | row.opcode);
       if (base[slot]! < 0) {

@@ -28,7 +28,7 @@ export const cutOffset: Micro = micro('cut_offset', ['i32', 'i64'], ['i64'], (m)
 
 /**
  * Linear address of a segment offset with the checks of the mode; result in temp[7]. Parameters: address descriptor (byte 5
- * of a record), offset, size in bytes with PROBE.WRITE.
+ * of a record), offset, size in bytes with PROBE.WRITE and PROBE.ALIGNED.
  */
 export const linearAny: Micro = faultingMicro('linear_any', ['i32', 'i64', 'i32'], (m) => {
   const desc = m.param('i32', 0);
@@ -71,7 +71,10 @@ function checkSegment(m: Machine, seg: Val<'i32'>, offset: Val<'i64'>, access: V
     () => m.set(bad, m.or(bad, m.gtU(last, limit))),
   );
   m.if(bad, () => {
-    m.put('excVector', m.select(m.eq(seg, Seg.SS), m.i32(Vec.SS), m.i32(Vec.GP)));
+    // an operand that is misaligned too raises #GP first
+    const odd = m.ne(m.and(m.add(m.wrap(offset), m.wrap(m.get('segEff', seg))), 15), 0);
+    const misaligned = m.and(m.ne(m.and(access, PROBE.ALIGNED), 0), odd);
+    m.put('excVector', m.select(m.and(m.eq(seg, Seg.SS), m.eqz(misaligned)), m.i32(Vec.SS), m.i32(Vec.GP)));
     m.put('excError', 0);
     m.return(m.i32(1));
   });

@@ -141,6 +141,14 @@ export abstract class InterpOperands extends InterpMemory {
     return this.#checked(desc(), offset, bytes, write);
   }
 
+  override linearAligned(op: Operand, bytes: number, write = false): Val<'i64'> {
+    if (op.kind !== 'mem' || op.form !== 'any') return super.linearAligned(op, bytes, write);
+    const offset = this.invoke<'i64'>(eaAny, this.pc);
+    const at = this.#checked(this.load('i32.8u', this.pc, REC.scale), offset, bytes | PROBE.ALIGNED, write);
+    this.checkAligned(at);
+    return at;
+  }
+
   #checked(desc: Val<'i32'>, offset: Val<'i64'>, bytes: number, write: boolean): Val<'i64'> {
     this.invoke(linearAny, desc, offset, this.i32(bytes | (write ? PROBE.WRITE : 0)));
     return this.let(this.get('temp', 7));

@@ -2,6 +2,7 @@ import { MEMORY_LAYOUT } from '@sterna/core';
 import { type FuncRef, type Label, ModuleBuilder, type Val } from '@sterna/wasm';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import type { HandlerTables } from '../decode/handlers.ts';
+import { CONSTANT_TABLES } from '../semantics/constant-tables.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
@@ -71,6 +72,7 @@ class Printer implements Linker {
     for (const fn of Object.values(host))
       this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
     m.table(this.#tables.count);
+    for (const { address, bytes } of CONSTANT_TABLES) m.data(address, bytes);
     const run = m.define(
       (i) => new InterpMachine(m, i, 'run', { params: [], results: ['i32'] }, 'main', this, NO_VARIANT),
     );

@@ -9,7 +9,13 @@ import { mapEntry } from './physical.ts';
 import { listEntry, TLB_GLOBAL, TLB_UNLISTED } from './tlb.ts';
 
 /** Bits beside the size (low half) in the last parameter of the access functions. */
-export const PROBE = { WRITE: 0x1_0000, SYSTEM: 0x2_0000, STACK: 0x4_0000, EXEC: 0x8_0000 } as const;
+export const PROBE = {
+  WRITE: 0x1_0000,
+  SYSTEM: 0x2_0000,
+  STACK: 0x4_0000,
+  EXEC: 0x8_0000,
+  ALIGNED: 0x10_0000,
+} as const;
 
 /** Host address meaning "a device": never a real one. walkPhys holds the physical page. */
 export const DEVICE = 1;

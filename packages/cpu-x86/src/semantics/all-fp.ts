@@ -8,3 +8,8 @@ import './simd-move.ts';
 import './sse-arith.ts';
 import './sse-convert.ts';
 import './sse-system.ts';
+import './ssse3.ts';
+import './sse41.ts';
+import './sse41-float.ts';
+import './string-compare.ts';
+import './bit-extensions.ts';

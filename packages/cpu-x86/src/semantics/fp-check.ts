@@ -101,9 +101,7 @@ export function checkSimdExceptions(m: Machine): void {
 /** Value of a 128-bit operand whose memory form must be aligned. */
 export function readAligned(m: Machine, op: Operand): Val<'v128'> {
   if (!isMem(op)) return m.readVector(op);
-  const a = m.linear(op, 16);
-  m.checkAligned(a);
-  return m.loadLinear(a, 128);
+  return m.loadLinear(m.linearAligned(op, 16), 128);
 }
 
 /** Statement: records the x87 instruction and operand pointers. The data selector is taken to be DS. */

@@ -52,8 +52,7 @@ function eachSlot(m: Machine, start: L, count: I, fn: (place: L, i: I) => void):
 
 def('fxsave', (m, dst) => {
   checkX87NoWait(m);
-  const at = m.linear(dst!, FX.size, true);
-  m.checkAligned(at);
+  const at = m.linearAligned(dst!, FX.size, true);
   m.probeWrite(at, FX.size);
   const field = (offset: number): L => m.add(at, offset);
   m.storeLinear(field(FX.cw), 16, m.get('fpuCw'));
@@ -84,8 +83,7 @@ enc('np 0f ae /0 mem', 'fxsave', 'Mx', { osz: true });
 
 def('fxrstor', (m, src) => {
   checkX87NoWait(m);
-  const at = m.linear(src!, FX.size);
-  m.checkAligned(at);
+  const at = m.linearAligned(src!, FX.size);
   const field = (offset: number): L => m.add(at, offset);
   const mxcsr = m.loadLinear(field(FX.mxcsr), 32);
   // both ends decide whether the image is there

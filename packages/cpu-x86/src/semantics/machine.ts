@@ -118,6 +118,12 @@ export abstract class Machine extends Code {
    * `write` chooses the check; `delta` is added to the offset. Named.
    */
   abstract linear(op: Operand, bytes?: number, write?: boolean, delta?: Val<'i64'>): Val<'i64'>;
+  /** Linear address of a memory operand that must be aligned to 16 bytes, else #GP(0), even where it leaves its segment. */
+  linearAligned(op: Operand, bytes: number, write = false): Val<'i64'> {
+    const at = this.linear(op, bytes, write);
+    this.checkAligned(at);
+    return at;
+  }
   /** 1 when a memory operand's base register is rSP (POP computes its address after the pop). */
   abstract baseIsSp(op: Operand): Val<'i32'>;
   /** Linear address of an offset in DS or the overriding segment; rows with `asz` only. Named. */
@@ -171,6 +177,8 @@ export abstract class Machine extends Code {
   abstract setArithFlags(value: Val<'i32'>): void;
   /** Sets CF only (0 or 1); the others keep their values. */
   abstract setCarry(value: Val<'i32'>): void;
+  /** Sets CF and OF (0 or 1); the others keep their values. */
+  abstract setCarryOverflow(cf: Val<'i32'>, of: Val<'i32'>): void;
   /** CF as 0 or 1. */
   abstract cf(): Val<'i32'>;
   /** All six arithmetic flags at their EFLAGS positions. */

@@ -24,9 +24,7 @@ function writeAligned(m: Machine, dst: Operand, v: V): void {
     m.writeVector(dst, v);
     return;
   }
-  const a = m.linear(dst, 16, true);
-  m.checkAligned(a);
-  m.storeLinear(a, 128, v);
+  m.storeLinear(m.linearAligned(dst, 16, true), 128, v);
 }
 
 // Whole vectors

@@ -1,0 +1,90 @@
+import { type Val, v128, v128pair } from '@sterna/wasm';
+import { enc } from '../decode/enc.ts';
+import { PACKED, type Shape } from '../fpu/simd.ts';
+import { mapLanes } from '../fpu/simd-convert.ts';
+import { ROUND } from '../fpu/simd-round.ts';
+import { def } from './def.ts';
+import { checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
+import type { Machine } from './machine.ts';
+
+type I = Val<'i32'>;
+type L = Val<'i64'>;
+type V = Val<'v128'>;
+
+const feature = 'sse4.1';
+
+// Rounding to integers
+
+for (const [opcode, name, shape, count] of [
+  ['08', 'roundps', 'f32x4', 4],
+  ['09', 'roundpd', 'f64x2', 2],
+] as const) {
+  def(name, (m, dst, src, imm) => {
+    checkSse(m);
+    const v = readAligned(m, src!);
+    const control = m.let(m.read(imm!) as I);
+    const r = mapLanes(m, v, shape, shape, count, (x) => m.invoke<'i64'>(ROUND[shape], x, control));
+    checkSimdExceptions(m);
+    m.writeVector(dst!, r);
+  });
+  enc(`66 0f 3a ${opcode} /r`, name, 'Vdq,Wdq,Ib', { feature });
+}
+for (const [opcode, name, shape, size] of [
+  ['0a', 'roundss', 'f32x4', 'd'],
+  ['0b', 'roundsd', 'f64x2', 'q'],
+] as const) {
+  def(name, (m, dst, src, imm) => {
+    checkSse(m);
+    const v = m.read(src!);
+    const control = m.read(imm!) as I;
+    const r = m.let(m.invoke<'i64'>(ROUND[shape], v.type === 'i64' ? (v as L) : m.extU(v as I), control));
+    checkSimdExceptions(m);
+    m.write(dst!, v.type === 'i64' ? r : m.wrap(r));
+  });
+  enc(`66 0f 3a ${opcode} /r`, name, `V${size},W${size},Ib`, { feature });
+}
+
+// Dot products: lanes that the immediate leaves out count as zero and raise nothing
+
+const LANE_BITS: Readonly<Record<Shape, V>> = {
+  f32x4: v128([1, 2, 4, 8].flatMap((b) => [b, 0, 0, 0])),
+  f64x2: v128pair(1n, 2n),
+};
+/** All ones in the lanes whose bits are set. */
+function laneMask(m: Machine, shape: Shape, bits: I): V {
+  const bit = LANE_BITS[shape];
+  const ints = shape === 'f32x4' ? 'i32x4' : 'i64x2';
+  const all = m.simd(`${ints}.splat`, shape === 'f32x4' ? bits : m.extU(bits));
+  return m.let(m.simd(`${ints}.eq`, m.simd('v128.and', all, bit), bit));
+}
+/** The even lanes, each twice; the odd ones are `width` bytes further on. */
+const evens = (width: number): number[] =>
+  Array.from({ length: 16 }, (_, i) => Math.floor(i / (2 * width)) * 2 * width + (i % width));
+for (const [opcode, name, shape] of [
+  ['40', 'dpps', 'f32x4'],
+  ['41', 'dppd', 'f64x2'],
+] as const) {
+  def(name, (m, dst, src, imm) => {
+    checkSse(m);
+    const b = readAligned(m, src!);
+    const a = m.readVector(dst!);
+    const control = m.let(m.read(imm!) as I);
+    const used = laneMask(m, shape, m.let(m.shrU(control, 4)));
+    const products = m.let(
+      m.invoke<'v128'>(PACKED.mul[shape], m.simd('v128.and', a, used), m.simd('v128.and', b, used)),
+    );
+    // each step is an operation of its own: an unmasked exception of one keeps the next from being made
+    checkSimdExceptions(m);
+    const pairUp = (v: V, width: number): V => {
+      const even = evens(width);
+      const odd = even.map((x) => x + width);
+      const r = m.let(m.invoke<'v128'>(PACKED.add[shape], m.shuffle(v, v, even), m.shuffle(v, v, odd)));
+      checkSimdExceptions(m);
+      return r;
+    };
+    // every lane holds (0 + 1) + (2 + 3), so that NaNs are chosen alike
+    const sum = shape === 'f64x2' ? pairUp(products, 8) : pairUp(pairUp(products, 4), 8);
+    m.writeVector(dst!, m.simd('v128.and', sum, laneMask(m, shape, control)));
+  });
+  enc(`66 0f 3a ${opcode} /r`, name, 'Vdq,Wdq,Ib', { feature });
+}
