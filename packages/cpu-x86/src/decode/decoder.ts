@@ -181,6 +181,8 @@ export class Decoder {
     if (this.#map.modrm[slot]) {
       modrm = this.#u8();
       if (this.#short) return INVALID;
+      // MOV to and from control and debug registers takes any mod for 11b (SDM volume 2, MOV)
+      if (map === 1 && (op & 0xfc) === 0x20) modrm |= 0xc0;
       const sub = modrm >= 0xc0 ? 8 + (modrm & 63) : (modrm >> 3) & 7;
       entry = this.#map.entries[first + prefix * 72 + sub]!;
     } else entry = this.#map.entries[first + prefix]!;
