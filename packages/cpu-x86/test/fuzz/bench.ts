@@ -1,0 +1,492 @@
+import {
+  MEMORY_LAYOUT,
+  PAGE_CLEAN_MIGRATION,
+  PAGE_CODE,
+  PAGE_MAP_READ,
+  PAGE_MAP_WRITE,
+  PAGE_MISSING,
+  type WasmMemory,
+  wasmHost,
+} from '@sterna/core';
+import { type CpuHost, X86Cpu } from '../../src/index.ts';
+import { storeCpuid } from '../../src/models/cpuid-table.ts';
+import { coreCount, eferBits, featureWords, qemu64Cpuid } from '../../src/models/qemu64.ts';
+import { type CellName, STATE } from '../../src/state/layout.ts';
+import { type Happening, link, nextTable, type Program } from './program.ts';
+import { Random } from './random.ts';
+import { CODE_PAGES, DATA_PAGES, DEVICE_PAGE, RAM_SIZE, SEL, SYSTEM, type World, world } from './world.ts';
+
+/** Makes a processor on a memory. */
+export type CpuFactory = (memory: WasmMemory, host: CpuHost) => X86Cpu;
+
+/** State that programs can see. Flags are compared through `rflags`, whatever form they are kept in. */
+const VISIBLE = [
+  'regs',
+  'rip',
+  'eflags',
+  'segSel',
+  'segBase',
+  'segLimit',
+  'segFlags',
+  'cpl',
+  'halted',
+  'shadow',
+  'irqLine',
+  'nmiPending',
+  'nmiBlocked',
+  'ldtSel',
+  'ldtBase',
+  'ldtLimit',
+  'ldtFlags',
+  'trSel',
+  'trBase',
+  'trLimit',
+  'trFlags',
+  'gdtBase',
+  'gdtLimit',
+  'idtBase',
+  'idtLimit',
+  'cr0',
+  'cr2',
+  'cr3',
+  'cr4',
+  'dr',
+  'efer',
+  'star',
+  'lstar',
+  'cstar',
+  'fmask',
+  'kernelGsBase',
+  'sysenterCs',
+  'sysenterEsp',
+  'sysenterEip',
+  'tscAux',
+  'pat',
+  'xmm',
+  'fpMant',
+  'fpExp',
+  'mxcsr',
+  'fpuCw',
+  'fpuSw',
+  'fpuTop',
+  'fpuTags',
+  'fpExc',
+  'fpuFop',
+  'fpuFcs',
+  'fpuFds',
+  'fpuFip',
+  'fpuFdp',
+  'heldEvent',
+  'lateFault',
+] as const satisfies readonly CellName[];
+const CLEARED = [
+  ...VISIBLE,
+  'ccA',
+  'ccB',
+  'ccRes',
+  'ccKind',
+  'trapArmed',
+  'request',
+  'initPending',
+  'watchHit',
+  'excVector',
+  'excError',
+  'excAddr',
+  'xcr0',
+  'mcgStatus',
+  'miscEnable',
+  'debugActive',
+  'watching',
+] as const satisfies readonly CellName[];
+/** The cells in the order of their addresses, joined where they touch. */
+const RANGES: readonly (readonly [number, number])[] = VISIBLE.map((name) => [
+  STATE[name].address,
+  STATE[name].address + STATE[name].stride * STATE[name].count,
+]);
+
+/** Names of general registers. */
+export const NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+];
+/** Registers that point into the data area at the start. */
+export const POINTERS = [5, 6, 7, 12, 13] as const;
+
+/** One processor with memory and a device that logs, on which programs run one after the other. */
+export class Bench {
+  readonly name: string;
+  readonly cpu: X86Cpu;
+  readonly bytes: Uint8Array;
+  readonly ram: Uint8Array;
+  /** Device accesses: kind and size, address or port, value, instruction count. */
+  readonly log: number[] = [];
+  /** Instructions executed in earlier slices. */
+  total = 0;
+  /** Vector on the interrupt line. */
+  #vector = -1;
+  #reads = 0;
+  readonly #view: DataView;
+  readonly #u32: Uint32Array;
+  readonly #mapped: number[] = [];
+
+  constructor(name: string, factory: CpuFactory) {
+    this.name = name;
+    const pages = (MEMORY_LAYOUT.ram + RAM_SIZE) >>> 16;
+    const memory = new wasmHost.Memory({ initial: pages, maximum: pages, shared: true });
+    this.bytes = new Uint8Array(memory.buffer);
+    this.ram = new Uint8Array(memory.buffer, MEMORY_LAYOUT.ram, RAM_SIZE);
+    this.#view = new DataView(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
+    const now = (): number => this.total + this.cpu.executed;
+    this.cpu = factory(memory, {
+      mmioRead: (address, size) => {
+        const value = Math.imul(address + ++this.#reads * 0x10001, 0x9e3779b1) ^ (size << 5);
+        this.log.push(size, address, value >>> 0, now());
+        if ((address & 0xff8) === 0x40) this.#react(address, value);
+        return value | 0;
+      },
+      mmioWrite: (address, size, value) => {
+        this.log.push(16 + size, address, value, now());
+        this.#react(address, value);
+      },
+      pioRead: (port, size) => {
+        const value = Math.imul(port + ++this.#reads, 0x85ebca6b);
+        this.log.push(32 + size, port, value >>> 0, now());
+        return (size === 4 ? value : size === 2 ? value & 0xffff : value & 0xff) | 0;
+      },
+      pioWrite: (port, size, value) => {
+        this.log.push(48 + size, port, value, now());
+        this.#react(port, value);
+      },
+      acknowledge: () => {
+        const v = this.#vector;
+        this.#vector = -1;
+        this.cpu.setInterruptLine(false);
+        this.log.push(64, v, 0, now());
+        return v;
+      },
+      cr8Read: () => 3,
+      cr8Write: (v) => void this.log.push(65, v, 0, now()),
+      apicBaseRead: () => 0xfee00900 | 0,
+      apicBaseWrite: () => {},
+    });
+  }
+
+  /** What the device does on an access, by address: nothing mostly. */
+  #react(address: number, value: number): void {
+    switch ((address >>> 3) & 15) {
+      case 1:
+        this.interrupt(0x40 | (value & 7));
+        break;
+      case 2:
+        this.cpu.limitBudget(value & 7);
+        break;
+      case 3:
+        this.cpu.requestExit();
+        break;
+      case 4:
+        // a device that writes memory: data, or the code at hand
+        this.dma(value & 1 ? 1 : 0, value >>> 1);
+        break;
+      default:
+    }
+  }
+
+  /** Raises the interrupt line. */
+  interrupt(vector: number): void {
+    this.#vector = vector;
+    this.cpu.setInterruptLine(true);
+  }
+
+  /** Writes eight bytes of RAM as a device does. */
+  dma(kind: number, value: number): void {
+    const w = this.#world;
+    const page = kind === 1 ? w.codePages[value % w.codePages.length]! : w.dataPages[1]!;
+    const at = page + ((value >>> 2) & 0xff8);
+    if (kind === 1) this.ram[at] = this.ram[at]!;
+    else this.#view.setUint32(MEMORY_LAYOUT.ram + at, value, true);
+    const host = MEMORY_LAYOUT.ram + at;
+    const flags = MEMORY_LAYOUT.pageFlags + (host >>> 12);
+    this.bytes[flags] = this.bytes[flags]! & ~PAGE_CLEAN_MIGRATION;
+    if (this.bytes[flags]! & PAGE_CODE) this.cpu.invalidateCode(host, 8);
+  }
+
+  #world: World = world('flat0');
+
+  /** Prepares a program. */
+  load(program: Program): void {
+    const w = world(program.world);
+    this.#world = w;
+    const { cpu, ram } = this;
+    const linked = link(program, w);
+    this.log.length = 0;
+    this.total = 0;
+    this.#reads = 0;
+    this.#vector = -1;
+    ram.set(w.image);
+    for (let i = 0; i < w.codePages.length; i++)
+      ram.set(linked.code.subarray(i * 0x1000, (i + 1) * 0x1000), w.codePages[i]!);
+    const random = new Random(program.stateSeed);
+    const data = new Uint32Array(ram.buffer, MEMORY_LAYOUT.ram, RAM_SIZE / 4);
+    for (const page of w.dataPages) for (let i = 0; i < 1024; i++) data[page / 4 + i] = random.u32();
+    const word = w.bits / 8;
+    for (const { at, label, value } of program.words) {
+      const x = label === undefined ? value! : w.code + (linked.labels.get(label) ?? 0);
+      const place = MEMORY_LAYOUT.ram + w.dataPages[0]! + at;
+      if (word === 2) this.#view.setUint16(place, x, true);
+      else if (word === 4) this.#view.setUint32(place, x, true);
+      else this.#view.setBigUint64(place, BigInt(x), true);
+    }
+    const table = nextTable(linked, w.codeSize);
+    ram.set(new Uint8Array(table.buffer), w.table);
+    const resume = w.code + (linked.labels.get(program.resumeLabel) ?? 0);
+    if (word === 2) this.#view.setUint16(MEMORY_LAYOUT.ram + w.resume, resume, true);
+    else this.#view.setUint32(MEMORY_LAYOUT.ram + w.resume, resume, true);
+    cpu.invalidateCode(MEMORY_LAYOUT.ram, RAM_SIZE);
+    this.bytes.fill(
+      0,
+      MEMORY_LAYOUT.pageFlags + (MEMORY_LAYOUT.ram >>> 12),
+      MEMORY_LAYOUT.pageFlags + ((MEMORY_LAYOUT.ram + RAM_SIZE) >>> 12),
+    );
+    const map = MEMORY_LAYOUT.pageMap / 4;
+    for (const p of this.#mapped) this.#u32[map + p] = 0;
+    this.#mapped.length = 0;
+    for (const [page, at, read, write] of w.map) {
+      this.#mapped.push(page >>> 12);
+      this.#u32[map + (page >>> 12)] =
+        (MEMORY_LAYOUT.ram + at) | (read ? PAGE_MAP_READ : 0) | (write ? PAGE_MAP_WRITE : 0);
+    }
+    this.#processor(w, random, w.code + program.offset);
+    cpu.stateChanged();
+  }
+
+  #processor(w: World, random: Random, rip: number): void {
+    const { cpu } = this;
+    const s = cpu.state;
+    for (const name of CLEARED) {
+      const p = STATE[name];
+      this.bytes.fill(0, p.address, p.address + p.stride * p.count);
+    }
+    const words = featureWords({});
+    storeCpuid(s, qemu64Cpuid(words, { apicId: 0, count: 1 }));
+    s.setBig('eferValid', BigInt(eferBits(words)));
+    s.setBig('coreCount', coreCount(1));
+    s.setBig('cr0', w.paging ? 0x80050033n : w.bits === 16 ? 0x32n : 0x50033n);
+    s.setBig('cr3', BigInt(w.long ? SYSTEM.pml4 : SYSTEM.pd32));
+    s.setBig('cr4', w.bits === 16 ? 0x600n : w.long ? 0x6a0n : 0x680n);
+    s.setBig('efer', w.long ? 0xd01n : 0n);
+    s.setBig('gdtBase', BigInt(SYSTEM.gdt));
+    s.set('gdtLimit', SYSTEM.gdtLimit);
+    s.setBig('idtBase', BigInt(w.bits === 16 ? 0 : SYSTEM.idt));
+    s.set('idtLimit', w.bits === 16 ? 0x3ff : w.long ? SYSTEM.idtLimit64 : SYSTEM.idtLimit32);
+    s.setBig('trBase', BigInt(SYSTEM.tss));
+    s.set('trLimit', 0x67);
+    s.set('trFlags', 0x8b00);
+    s.set('trSel', SEL.tss);
+    s.set('a20Mask', 0xffffffff);
+    s.setBig('dr', 0xffff0ff0n, 6);
+    s.setBig('dr', 0x400n, 7);
+    s.setBig('pat', 0x0007040600070406n);
+    for (let i = 0; i < 6; i++) {
+      const user = w.cpl === 3;
+      const [selector, flags] =
+        i === 1
+          ? w.bits === 64
+            ? [user ? SEL.user64 : SEL.kernel64, 0xaf9b00]
+            : [user ? SEL.user32 : SEL.kernel32, 0xcf9b00]
+          : [user ? SEL.userData : SEL.kernelData, 0xcf9300];
+      s.set('segSel', w.bits === 16 ? 0 : selector, i);
+      s.setBig('segBase', 0n, i);
+      s.set('segLimit', w.bits === 16 ? 0xffff : 0xffffffff, i);
+      s.set('segFlags', w.bits === 16 ? (i === 1 ? 0x9b00 : 0x9300) : flags | (w.cpl << 13), i);
+    }
+    if (w.bits === 64) {
+      s.setBig('segBase', BigInt(w.data + 0x1100), 4);
+      s.setBig('segBase', BigInt(w.dataAlias + 0x2200), 5);
+      s.setBig('kernelGsBase', BigInt(w.data + 0x4000));
+    }
+    const mask = w.bits === 64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn;
+    for (let r = 0; r < (w.bits === 64 ? 16 : 8); r++) s.setBig('regs', random.u64() & mask, r);
+    for (const r of POINTERS) if (r < 8 || w.bits === 64) s.setBig('regs', BigInt(pointer(random, w)), r);
+    s.setBig('regs', BigInt(w.stackTop - 0x100), 4);
+    s.setBig('rip', BigInt(rip));
+    cpu.rflags = 0x202 | (random.u32() & 0x8d5);
+    for (let i = 0; i < 16; i++) {
+      const float = random.chance(0.5);
+      const half = (): bigint =>
+        float ? BigInt.asUintN(64, (random.u64() & 0x800fffff000fffffn) | 0x3ff000003f800000n) : random.u64();
+      s.setBig('xmm', half(), i);
+      s.setHigh('xmm', half(), i);
+    }
+    s.set('mxcsr', random.chance(0.8) ? 0x1f80 : 0x1fa0 | (random.int(4) << 13) | (random.chance(0.3) ? 0x8040 : 0));
+    s.set('fpuCw', 0x37f);
+    for (let i = 0; i < 8; i++) s.setBig('fpMant', random.u64() | (1n << 63n), i);
+    for (let i = 0; i < 8; i++) s.set('fpExp', 0x3ff0 + random.int(32), i);
+    s.set('fpuTags', random.int(256));
+  }
+
+  /** Runs one slice. The time stamp counter counts instructions. */
+  run(budget: number): number {
+    const view = this.#view;
+    view.setFloat64(MEMORY_LAYOUT.sliceStartNs, this.total, true);
+    view.setFloat64(MEMORY_LAYOUT.nsPerInsn, 1, true);
+    view.setFloat64(MEMORY_LAYOUT.sliceMaxNs, 1e12, true);
+    view.setFloat64(MEMORY_LAYOUT.tscPerNs, 1, true);
+    view.setBigUint64(MEMORY_LAYOUT.tscAtSliceStart, 0x1_2345_0000n + BigInt(this.total), true);
+    const exit = this.cpu.run(budget);
+    this.total += this.cpu.executed;
+    return exit;
+  }
+
+  /** Marks pages clean, as a migration does when it has sent them. */
+  markClean(): void {
+    for (let p = 0; p < RAM_SIZE >>> 12; p++) {
+      const at = MEMORY_LAYOUT.pageFlags + ((MEMORY_LAYOUT.ram >>> 12) + p);
+      this.bytes[at] = this.bytes[at]! | PAGE_CLEAN_MIGRATION;
+    }
+    this.cpu.flushWriteTags();
+  }
+
+  /** Takes a data page away until the processor asks for it, or gives all pages back. */
+  setMissing(dataPage: number | undefined): void {
+    const first = MEMORY_LAYOUT.pageFlags + (MEMORY_LAYOUT.ram >>> 12);
+    if (dataPage === undefined) {
+      for (let p = 0; p < RAM_SIZE >>> 12; p++) this.bytes[first + p] = this.bytes[first + p]! & ~PAGE_MISSING;
+      return;
+    }
+    const at = first + (this.#world.dataPages[dataPage % this.#world.dataPages.length]! >>> 12);
+    this.bytes[at] = this.bytes[at]! | PAGE_MISSING;
+    this.cpu.flushTlb();
+  }
+
+  /**
+   * In real mode and somewhere that the program has nothing at: after a jump through destroyed vectors code may run over the
+   * end of 64 KiB, where real processors disagree too.
+   */
+  get lost(): boolean {
+    return this.#world.bits === 16 && this.cpu.state.get('segSel', 1) !== 0;
+  }
+
+  /** Lets something happen from outside. */
+  happen({ what, value }: Happening): void {
+    switch (what) {
+      case 'irq':
+        this.interrupt(value);
+        break;
+      case 'nmi':
+        this.cpu.nmi();
+        break;
+      case 'clean':
+        this.markClean();
+        break;
+      case 'missing':
+        this.setMissing(value);
+        break;
+      case 'dma':
+        this.dma(value & 1, value >>> 1);
+        break;
+      default:
+        this.cpu.flushTlb();
+    }
+  }
+
+  /** The visible state as text, one line for each part; for people. */
+  describe(): string[] {
+    const s = this.cpu.state;
+    const hex = (x: bigint | number, n = 16): string => x.toString(16).padStart(n, '0');
+    const lines = [`count ${this.total} rip ${hex(s.getBig('rip'))} flags ${hex(this.cpu.rflags, 8)}`];
+    NAMES.forEach((name, i) => void lines.push(`${name} ${hex(s.getBig('regs', i))}`));
+    for (const name of VISIBLE) {
+      if (name === 'regs' || name === 'rip' || name === 'eflags') continue;
+      const { count, stride } = STATE[name];
+      for (let i = 0; i < count; i++)
+        lines.push(
+          `${name}${count > 1 ? i : ''} ${stride === 16 ? hex(s.getHigh(name, i)) : ''}${hex(s.getBig(name, i))}`,
+        );
+    }
+    return lines;
+  }
+
+  /** How this bench differs from another; undefined when it does not. */
+  difference(other: Bench): string[] | undefined {
+    let same =
+      this.total === other.total && this.cpu.rflags === other.cpu.rflags && this.log.length === other.log.length;
+    for (const [from, to] of RANGES) {
+      if (!same) break;
+      for (let i = from; i < to; i++) if (this.bytes[i] !== other.bytes[i]) same = false;
+    }
+    if (same) for (let i = 0; i < this.log.length; i++) if (this.log[i] !== other.log[i]) same = false;
+    const sameRam = Buffer.compare(this.ram, other.ram) === 0;
+    const sameFlags = this.#dirty() === other.#dirty();
+    if (same && sameRam && sameFlags) return undefined;
+    const out: string[] = [];
+    const mine = this.describe();
+    const theirs = other.describe();
+    mine.forEach((line, i) => {
+      if (line !== theirs[i]) out.push(`${line}  |  ${theirs[i]}`);
+    });
+    if (!sameRam) {
+      for (let i = 0, n = 0; i < RAM_SIZE && n < 16; i++) {
+        if (this.ram[i] === other.ram[i]) continue;
+        n++;
+        out.push(`ram[${i.toString(16)}] ${this.ram[i]!.toString(16)}  |  ${other.ram[i]!.toString(16)}`);
+      }
+    }
+    if (!sameFlags) out.push(`dirty pages ${this.#dirty()}  |  ${other.#dirty()}`);
+    for (let i = 0; i < Math.max(this.log.length, other.log.length); i += 4) {
+      const a = this.log.slice(i, i + 4).map((x) => x.toString(16));
+      const b = other.log.slice(i, i + 4).map((x) => x.toString(16));
+      if (a.join() === b.join()) continue;
+      out.push(`device access ${i / 4}: ${a.join(' ')}  |  ${b.join(' ')}`);
+      break;
+    }
+    return out;
+  }
+
+  #dirty(): string {
+    const first = MEMORY_LAYOUT.pageFlags + (MEMORY_LAYOUT.ram >>> 12);
+    let text = '';
+    for (let p = 0; p < RAM_SIZE >>> 12; p++) text += (this.bytes[first + p]! & ~PAGE_CODE).toString(36);
+    return text;
+  }
+}
+
+/** A random address in the data area, aligned more often than not, and near the end of a page now and then. */
+export function pointer(random: Random, w: World): number {
+  const pages = w.dataPages.length;
+  const page =
+    random.weighted([
+      [6, 1],
+      [6, 2],
+      [2, 4],
+      [1, 6],
+      [0.5, random.int(pages)],
+      [0.3, 8],
+    ]) % pages;
+  const offset = random.weighted([
+    [5, random.int(256) * 16],
+    [2, random.int(4096)],
+    [1, 4096 - random.between(1, 32)],
+    [1, 0],
+  ]);
+  return w.data + page * 0x1000 + offset;
+}
+
+export { CODE_PAGES, DATA_PAGES, DEVICE_PAGE };
+
+/** The processor as it is. */
+export const interpreter: CpuFactory = (memory, host) => new X86Cpu(memory, host);
