@@ -2,7 +2,7 @@ import type { WasmMemory } from '@sterna/core';
 import { type CpuHost, type EngineCpu, X86Engine } from './engine.ts';
 import { Exit } from './interp/events.ts';
 import { CC } from './interp/flags.ts';
-import { PARKED } from './state/memory-map.ts';
+import { CPU_MAP, PARKED } from './state/memory-map.ts';
 import { StateView } from './state/view.ts';
 import { ACCESS } from './system/walk.ts';
 
@@ -14,11 +14,13 @@ const NEVER = 0x7fff_ffff;
  */
 const SPIN_INSTRUCTIONS = 256;
 
-/** The place of a vCPU that is not the only one. */
+/** The place of a vCPU that is not the first of its machine. */
 export interface CpuPlacement {
-  /** The engine of the machine; a new one by default. */
+  /** Its index; not more than 255. */
+  readonly index: number;
+  /** The first vCPU's. */
   readonly engine: X86Engine;
-  /** A {@link VCPU_AREA} in the machine's memory; the first vCPU has none. */
+  /** Address of a `VCPU_AREA` in the machine's memory. */
   readonly area: number;
 }
 
@@ -37,7 +39,10 @@ export class X86Cpu implements EngineCpu {
     this.engine = place?.engine ?? new X86Engine(memory);
     this.parkedAt = place === undefined ? PARKED.first : place.area + PARKED.offset;
     this.engine.attach(this);
-    this.state.set('yieldAfter', NEVER);
+    const { state } = this;
+    state.set('tlbArea', place?.area ?? CPU_MAP.tlbKernel);
+    state.set('jcGeneration', place?.index ?? 0);
+    state.set('jcUserGeneration', place?.index ?? 0);
     this.flushTlb();
   }
 

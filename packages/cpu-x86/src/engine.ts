@@ -6,7 +6,7 @@ import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { printInterpreter } from './interp/print.ts';
 import { STATE_END } from './state/layout.ts';
-import { CPU_MAP, STATE_BASE } from './state/memory-map.ts';
+import { STATE_BASE } from './state/memory-map.ts';
 import type { StateView } from './state/view.ts';
 
 /** What a CPU asks of the machine around it. Addresses are exact numbers below 2^52. */

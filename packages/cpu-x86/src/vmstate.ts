@@ -329,12 +329,14 @@ const COMMON: VmStateTable<CpuVmState> = {
       get: (d) =>
         (d.heldRequest ?? (cells(d).get('irqLine') !== 0 ? InterruptRequest.POLL : 0)) |
         (cells(d).get('nmiPending') !== 0 ? InterruptRequest.NMI : 0) |
-        (cells(d).get('initPending') !== 0 ? InterruptRequest.INIT : 0),
+        (cells(d).get('initPending') !== 0 ? InterruptRequest.INIT : 0) |
+        (cells(d).get('sipiPending') !== 0 ? InterruptRequest.SIPI : 0),
       // HARD and POLL are what the interrupt controllers say, which they say again when they are loaded
       set: (d, v) => {
         d.heldRequest = v & (InterruptRequest.HARD | InterruptRequest.POLL);
         cells(d).set('nmiPending', v & InterruptRequest.NMI ? 1 : 0);
         cells(d).set('initPending', v & InterruptRequest.INIT ? 1 : 0);
+        cells(d).set('sipiPending', v & InterruptRequest.SIPI ? 1 : 0);
       },
     }),
   ],

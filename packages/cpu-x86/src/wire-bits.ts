@@ -18,4 +18,4 @@ export const Hflag = {
 export const Hflag2 = { GIF: 1, NMI: 4, VGIF: 0x100 } as const;
 
 /** Bits of `interrupt_request` in section `cpu_common`. */
-export const InterruptRequest = { HARD: 2, POLL: 0x10, NMI: 0x200, INIT: 0x400 } as const;
+export const InterruptRequest = { HARD: 2, POLL: 0x10, NMI: 0x200, INIT: 0x400, SIPI: 0x800 } as const;

@@ -1,18 +1,19 @@
 import {
-  ConfigError,
   type CpuEnvironment,
   type CpuExit,
   type CpuType,
   defineCpu,
+  type MachineMemory,
   type PropertyValues,
   type RegisterView,
   type Service,
   service,
   type VCpu,
 } from '@sterna/core';
-import { X86Cpu } from './cpu.ts';
+import { type CpuPlacement, X86Cpu } from './cpu.ts';
 import { attachDebug, debugAddress } from './debug/attach.ts';
 import type { X86Debug } from './debug/x86-debug.ts';
+import type { CpuHost, X86Engine } from './engine.ts';
 import { storeCpuid } from './models/cpuid-table.ts';
 import {
   coreCount,
@@ -22,8 +23,11 @@ import {
   QEMU64_SIGNATURE,
   qemu64Cpuid,
 } from './models/qemu64.ts';
+import { apicIdOf } from './models/topology.ts';
 import { describeRegisters, registerViews } from './registers.ts';
 import { Seg } from './semantics/vectors.ts';
+import { VCPU_AREA } from './state/memory-map.ts';
+import { INIT_KEEPS, keepCell } from './system/init.ts';
 import { resetState } from './system/reset.ts';
 import { CpuVmState, cpuSections } from './vmstate.ts';
 
@@ -60,6 +64,15 @@ export interface X86InterruptPort {
   sipi(vector: number): void;
 }
 
+/** The engine of each machine that has an x86 CPU. */
+const ENGINES = new WeakMap<MachineMemory, X86Engine>();
+
+/** Where the cells and translations of a vCPU go; the first one's have a fixed place. */
+function placement(index: number, memory: MachineMemory): CpuPlacement | undefined {
+  const engine = index === 0 ? undefined : ENGINES.get(memory);
+  return engine === undefined ? undefined : { index, engine, area: memory.reserve(VCPU_AREA.bytes) };
+}
+
 /** An x86 CPU in a machine. */
 class X86VCpu implements VCpu {
   readonly index: number;
@@ -70,16 +83,11 @@ class X86VCpu implements VCpu {
   readonly #apic: X86InterruptController;
   readonly #vmstate: CpuVmState;
 
-  constructor(properties: Readonly<Record<string, unknown>>, { index, count, memory, bus, scope }: CpuEnvironment) {
-    if (count > 1) {
-      throw new ConfigError('STERNA_ERR_UNSUPPORTED', `${count} vCPUs are not implemented yet; use -smp 1`, {
-        path: '-smp',
-      });
-    }
+  constructor(properties: Readonly<Record<string, unknown>>, { index, topology, memory, bus, scope }: CpuEnvironment) {
     this.index = index;
     const apic = scope.get(X86InterruptController);
     this.#apic = apic;
-    const core = new X86Cpu(memory.memory, {
+    const host: CpuHost = {
       mmioRead: (address, size) => bus.mmioRead(address, size),
       mmioWrite: (address, size, value) => bus.mmioWrite(address, size, value),
       pioRead: (port, size) => bus.ioRead(port, size),
@@ -89,13 +97,17 @@ class X86VCpu implements VCpu {
       cr8Write: (value) => apic.setTpr(value),
       apicBaseRead: () => apic.getBase(),
       apicBaseWrite: (low, high) => void apic.setBase(high * 2 ** 32 + low),
-    });
+    };
+    const core = new X86Cpu(memory.memory, host, placement(index, memory));
+    ENGINES.set(memory, core.engine);
     this.#core = core;
     this.debug = attachDebug(core, bus, apic);
     const words = featureWords(properties);
-    storeCpuid(core.state, qemu64Cpuid(words, { apicId: index, count }));
+    const { cores, threads } = topology;
+    const count = cores * threads;
+    storeCpuid(core.state, qemu64Cpuid(words, { apicId: apicIdOf(index, topology), count, threads }));
     core.state.setBig('eferValid', BigInt(eferBits(words)));
-    core.state.setBig('coreCount', coreCount(count));
+    core.state.setBig('coreCount', coreCount(count, threads));
     const tscHz = properties['tsc-frequency'];
     this.#vmstate = new CpuVmState(
       {
@@ -116,14 +128,19 @@ class X86VCpu implements VCpu {
       setInterruptLine: (level) => core.setInterruptLine(level),
       nmi: () => core.nmi(),
       smi: () => {},
-      init: () => this.#init(),
-      sipi: (vector) => this.#sipi(vector),
+      init: () => this.#request('initPending'),
+      sipi: () => {
+        if (apic.waitForSipi || core.state.get('initPending') !== 0) this.#request('sipiPending');
+      },
     };
   }
 
-  run(budget: number): CpuExit {
+  run(budget: number, contended?: boolean): CpuExit {
     this.#vmstate.heldRequest = undefined;
-    return this.#core.run(budget) as CpuExit;
+    const { state } = this.#core;
+    if (state.get('initPending') !== 0) this.#init();
+    if (state.get('sipiPending') !== 0) this.#sipi();
+    return this.#core.run(budget, contended) as CpuExit;
   }
 
   get executed(): number {
@@ -135,7 +152,10 @@ class X86VCpu implements VCpu {
   }
 
   hasWork(): boolean {
-    return this.#core.hasWork();
+    const { state } = this.#core;
+    if (state.get('initPending') !== 0) return true;
+    // before its start-up interrupt a CPU hears nothing else (SDM vol. 3A §9.4.2)
+    return this.#apic.waitForSipi ? state.get('sipiPending') !== 0 : this.#core.hasWork();
   }
 
   limitBudget(n: number): void {
@@ -154,19 +174,31 @@ class X86VCpu implements VCpu {
     this.debug.restore();
     this.#vmstate.reset();
     this.#vmstate.heldRequest = undefined;
+    // all but the first wait for their start-up interrupt
+    if (this.index !== 0) core.state.set('halted', 1);
   }
 
-  /** INIT: as a reset, but memory types, machine checks and the timestamp counter are kept (SDM vol. 3A §10.1.1). */
+  /** Asks for INIT or start-up at the next instruction boundary; one that does not run is at one. */
+  #request(what: 'initPending' | 'sipiPending'): void {
+    this.#core.state.set(what, 1);
+    this.#core.requestExit();
+  }
+
+  /** INIT: as a reset, but much is kept, and so is a start-up interrupt that came behind it (SDM vol. 3A §10.1.1). */
   #init(): void {
+    const { state } = this.#core;
+    const kept = INIT_KEEPS.map((cell) => keepCell(state, cell));
     this.reset();
+    for (const restore of kept) restore();
     this.#apic.initReset();
-    if (this.#apic.waitForSipi) this.#core.state.set('halted', 1);
+    state.set('halted', this.#apic.waitForSipi ? 1 : 0);
   }
 
-  #sipi(_vector: number): void {
+  #sipi(): void {
+    const { state } = this.#core;
+    state.set('sipiPending', 0);
     const start = this.#apic.takeSipi();
     if (start < 0) return;
-    const { state } = this.#core;
     state.set('segSel', start << 8, Seg.CS);
     state.setBig('segBase', BigInt(start << 12), Seg.CS);
     state.setBig('rip', 0n);
@@ -205,6 +237,7 @@ export const x86Cpu: CpuType = defineCpu({
   description: 'QEMU Virtual CPU version 2.5+, x86-64 with SSE3 and CMPXCHG16B, without SVM',
   properties: QEMU64_PROPERTIES,
   hasTimestampCounter: true,
+  memoryPerCpu: VCPU_AREA.bytes,
   create: (properties: PropertyValues<typeof QEMU64_PROPERTIES>, environment: CpuEnvironment): VCpu =>
     new X86VCpu(properties, environment),
 });

@@ -62,7 +62,7 @@ function buildMicrovm(builder: MachineBuilder, properties: MicrovmProperties): v
   builder.scope.provide(FwCfg, fwCfgState);
   addMachineContent(fwCfgState, builder);
 
-  const { cpus, apicBus } = makeCpus(builder);
+  const { cpus, apicBus, apicIds } = makeCpus(builder);
   const router = makeInterruptControllers(builder, features, apicBus);
   const transports = makeTransports(builder, router, transportMap(features.acpi, features.ioapics));
   if (features.acpi) makeGed(builder, router);
@@ -74,6 +74,7 @@ function buildMicrovm(builder: MachineBuilder, properties: MicrovmProperties): v
   const blobs = features.acpi
     ? buildAcpi({
         cpuCount: builder.cpuCount,
+        apicIds,
         pic: features.pic,
         ioapic2: features.ioapics > 1,
         rtc: features.rtc,

@@ -74,7 +74,7 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     if (isHelp(text)) o.info = 'cpus';
     else o.cpu = text;
   }),
-  row('smp', 'N', 'number of vCPUs', (_o, text) => ({ cpuCount: parseSmp(text) })),
+  row('smp', 'N', 'number of vCPUs', (_o, text) => parseSmp(text)),
   row('m', 'SIZE', 'RAM; a plain number is MiB', (_o, text) => ({ ramSize: parseMemory(text) })),
   row('kernel', 'FILE', 'bzImage, PVH ELF or multiboot kernel', (_o, text) => ({ kernel: text })),
   row('initrd', 'FILE', 'initial ramdisk', (_o, text) => ({ initrd: text })),

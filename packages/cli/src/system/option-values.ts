@@ -1,4 +1,4 @@
-import { ConfigError, OptionReader, parseOptionList, parseSize } from '@sterna/core';
+import { ConfigError, type CpuTopology, OptionReader, parseOptionList, parseSize } from '@sterna/core';
 import type { DeviceOption, MonitorOption } from './options.ts';
 
 /** Makes the error for a value that cannot be used. */
@@ -59,20 +59,54 @@ export function parseMemory(text: string): number {
   }
 }
 
-/** `-smp N` and its long forms; only the product of the topology matters here. */
-export function parseSmp(text: string): number {
+/** Number of vCPUs and how they are grouped. */
+export interface SmpOption {
+  readonly cpuCount: number;
+  readonly topology: CpuTopology;
+}
+
+/**
+ * `-smp N` and its long forms. What is not given is derived as QEMU does since 6.2: more cores before more sockets, and one
+ * thread.
+ */
+export function parseSmp(text: string): SmpOption {
   const reader = new OptionReader(parseOptionList(text, 'cpus'), '-smp');
   const part = (key: string) => reader.integer(key, 1, 0xffff);
   const cpus = part('cpus');
   const maxcpus = part('maxcpus');
-  const parts = ['drawers', 'books', 'sockets', 'dies', 'clusters', 'modules', 'cores', 'threads'].map(
-    (key) => part(key) ?? 1,
-  );
+  for (const key of ['drawers', 'books', 'dies', 'clusters', 'modules']) {
+    if ((part(key) ?? 1) > 1) throw unsupported('-smp', `'${key}=' above 1 does not exist on this machine`);
+  }
+  const given = { sockets: part('sockets'), cores: part('cores'), threads: part('threads') };
   reader.finish();
-  const count = cpus ?? maxcpus ?? parts.reduce((a, b) => a * b, 1);
+  const topology = completeTopology(given, maxcpus ?? cpus);
+  const { sockets, cores, threads } = topology;
+  const count = cpus ?? maxcpus ?? sockets * cores * threads;
+  if (maxcpus !== undefined && maxcpus < count) throw badValue('-smp', `maxcpus ${maxcpus} is below cpus ${count}`);
   if ((maxcpus ?? count) > count) throw unsupported('-smp', 'vCPU hotplug (maxcpus above cpus) is not supported');
-  if (count > 1) throw unsupported('-smp', `${count} vCPUs are not supported yet; use -smp 1`);
-  return count;
+  if (sockets * cores * threads !== count) {
+    throw badValue(
+      '-smp',
+      `sockets (${sockets}) * cores (${cores}) * threads (${threads}) is ${sockets * cores * threads}, not ${count}`,
+    );
+  }
+  return { cpuCount: count, topology };
+}
+
+/** Derives the parts of the topology that are not given. */
+function completeTopology(
+  { sockets, cores, threads }: { readonly [K in keyof CpuTopology]: number | undefined },
+  count: number | undefined,
+): CpuTopology {
+  if (count === undefined) return { sockets: sockets ?? 1, cores: cores ?? 1, threads: threads ?? 1 };
+  const share = (...others: number[]): number => Math.floor(count / others.reduce((a, b) => a * b, 1));
+  if (cores === undefined) {
+    const ofCore = threads ?? 1;
+    const ofMachine = sockets ?? 1;
+    return { sockets: ofMachine, cores: share(ofMachine, ofCore), threads: ofCore };
+  }
+  if (sockets === undefined) return { sockets: share(cores, threads ?? 1), cores, threads: threads ?? 1 };
+  return { sockets, cores, threads: threads ?? share(sockets, cores) };
 }
 
 /** `-mon chardev=ID[,mode=...][,pretty=on]`. */

@@ -1,4 +1,4 @@
-import type { ChardevOption } from '@sterna/core';
+import type { ChardevOption, CpuTopology } from '@sterna/core';
 
 /** Addressing and properties of a `-device`, as text; JSON values are turned into text. */
 export interface DeviceOption {
@@ -25,6 +25,7 @@ export interface SystemOptions {
   machine: Record<string, string>;
   cpu?: string;
   cpuCount?: number;
+  topology?: CpuTopology;
   ramSize?: number;
   kernel?: string;
   initrd?: string;

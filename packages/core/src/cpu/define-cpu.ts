@@ -53,8 +53,12 @@ export interface CpuVmstate {
 /** One virtual CPU. The machine's loop runs it in slices; between slices its state may be read and written. */
 export interface VCpu {
   readonly index: number;
-  /** Runs at most `budget` instructions. */
-  run(budget: number): CpuExit;
+  /**
+   * Runs at most `budget` instructions.
+   *
+   * @param contended - another vCPU waits for its turn: a CPU that knows it only spins may come back early
+   */
+  run(budget: number, contended?: boolean): CpuExit;
   /** Instructions executed since `run` was entered; exact inside MMIO, port and MSR callbacks. */
   readonly executed: number;
   /** True after a halt instruction, until an event. */
@@ -85,10 +89,20 @@ export interface VCpu {
   readonly debug?: CpuDebug;
 }
 
+/** How the vCPUs of a machine are grouped; the product of the parts is their number. */
+export interface CpuTopology {
+  readonly sockets: number;
+  /** In a socket. */
+  readonly cores: number;
+  /** In a core. */
+  readonly threads: number;
+}
+
 /** What `create` of a CPU type is given. */
 export interface CpuEnvironment {
   readonly index: number;
   readonly count: number;
+  readonly topology: CpuTopology;
   readonly memory: MachineMemory;
   readonly bus: CpuBus;
   /** Guest time and timestamp counter. */
@@ -106,6 +120,8 @@ export interface CpuType<P extends PropertyTable = PropertyTable> {
   readonly properties: P;
   /** Guest-visible frequency of the timestamp counter when the machine does not say otherwise; undefined: no such counter. */
   readonly hasTimestampCounter: boolean;
+  /** Bytes that each vCPU after the first reserves in the machine's memory; none by default. */
+  readonly memoryPerCpu?: number;
   create(properties: PropertyValues<P>, environment: CpuEnvironment): VCpu;
 }
 

@@ -1,5 +1,5 @@
 import type { Scope } from '../container/container.ts';
-import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuTopology, CpuType, VCpu } from '../cpu/define-cpu.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import type { PropertyInput, PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { IrqLine } from '../irq/irq.ts';
@@ -45,6 +45,7 @@ export interface MachineBuilder {
   readonly ports: AddressSpace;
   readonly ramSize: number;
   readonly cpuCount: number;
+  readonly topology: CpuTopology;
   readonly boot: BootImages;
   /** Devices the user asked for (`-device`, config file), which the machine places with `userDevice`. */
   readonly userDevices: readonly DeviceSpec[];
@@ -62,8 +63,11 @@ export interface MachineBuilder {
   onReset(callback: () => void): void;
   /** Section order of the stream: sections named first come first; see the machine's wire table. */
   setSectionOrder(order: (sections: readonly SectionName[]) => readonly SectionName[]): void;
-  /** Ends the sleep of halted vCPUs: an interrupt controller calls it when its output rises. */
-  wake(): void;
+  /**
+   * Ends the sleep of halted vCPUs: an interrupt controller calls it when its output rises. With the index of the vCPU that
+   * it rises for, another one's turn ends.
+   */
+  wake(cpu?: number): void;
   /** Index of the vCPU whose access is being served, -1 outside slices: per-CPU registers at one address need it. */
   currentCpu(): number;
   /** The command line after plugins' contributions. */

@@ -1,6 +1,6 @@
 import type { CharBackend } from '../chardev/char-backend.ts';
 import { Scope } from '../container/container.ts';
-import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuTopology, CpuType, VCpu } from '../cpu/define-cpu.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import { DeviceInstance } from '../device/device-instance.ts';
 import { resolveProperties } from '../device/properties.ts';
@@ -51,6 +51,8 @@ export interface MachineSetup {
   readonly cpu: CpuType;
   readonly cpuProperties: Readonly<Record<string, unknown>>;
   readonly cpuCount: number;
+  /** By default one socket with a core for each vCPU. */
+  readonly topology?: CpuTopology;
   readonly ramSize: number;
   readonly boot: BootImages;
   readonly devices: readonly DeviceSpec[];
@@ -98,6 +100,7 @@ export class Machine {
   readonly blockers: BlockerList = new BlockerList();
   readonly devices: DeviceInstance[] = [];
   readonly cpus: VCpu[] = [];
+  readonly topology: CpuTopology;
   readonly loop: RunLoop;
   /** The vCPU that stopped last in run state `debug`. */
   debugCpu: VCpu | undefined;
@@ -131,7 +134,9 @@ export class Machine {
       );
     }
     this.scope = new Scope(`machine ${setup.name ?? setup.type.name}`, host.scope);
-    this.memory = new MachineMemory(setup.ramSize + EXTRA_RAM);
+    this.topology = checkedTopology(setup);
+    const cpuMemory = (setup.cpuCount - 1) * roundUp(setup.cpu.memoryPerCpu ?? 0);
+    this.memory = new MachineMemory(setup.ramSize + EXTRA_RAM + cpuMemory);
     this.bus = new SystemBus(this.memory, this.physical, this.ports);
     const cpuProperties = resolveProperties(setup.cpu.properties, setup.cpuProperties, `-cpu ${setup.cpu.name}`, {
       text: true,
@@ -196,6 +201,7 @@ export class Machine {
       ports: this.ports,
       ramSize: setup.ramSize,
       cpuCount: setup.cpuCount,
+      topology: this.topology,
       boot: setup.boot,
       userDevices: setup.devices,
       serials: setup.serials,
@@ -209,6 +215,7 @@ export class Machine {
             setup.cpu.create(cpuProperties, {
               index,
               count: setup.cpuCount,
+              topology: machine.topology,
               memory: machine.memory,
               bus: machine.bus,
               clock: machine.clock,
@@ -229,7 +236,7 @@ export class Machine {
       setSectionOrder: (order) => {
         this.#sectionOrder = order;
       },
-      wake: () => this.loop.wake(),
+      wake: (cpu) => this.loop.wake(cpu),
       currentCpu: () => this.loop.current?.index ?? -1,
       kernelCmdline: (text) => this.hooks.kernelCmdline.call(text),
     };
@@ -417,6 +424,23 @@ export class Machine {
     for (const device of [...this.devices].reverse()) device.unrealize();
     this.scope.dispose();
   }
+}
+
+function checkedTopology({ topology, cpuCount }: MachineSetup): CpuTopology {
+  const { sockets, cores, threads } = topology ?? { sockets: 1, cores: cpuCount, threads: 1 };
+  if (sockets * cores * threads !== cpuCount) {
+    throw new ConfigError(
+      'STERNA_ERR_PROPERTY_VALUE',
+      `${sockets} sockets of ${cores} cores of ${threads} threads are not ${cpuCount} vCPUs`,
+      { path: '-smp' },
+    );
+  }
+  return { sockets, cores, threads };
+}
+
+/** As memory rounds reservations. */
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / 65536) * 65536;
 }
 
 function tscFrequency(

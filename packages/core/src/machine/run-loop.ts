@@ -42,6 +42,8 @@ export class RunLoop {
   current: VCpu | undefined;
   /** vCPUs that a debugger holds: they get no slices. */
   readonly held: Set<VCpu> = new Set();
+  /** vCPUs that wait for a page; any {@link wake} lets them try again. */
+  readonly #waiting = new Set<VCpu>();
   /** Share of host time that vCPUs get, 1 = all; auto-converge lowers it. */
   throttle = 1;
   /** Instructions executed since creation, for statistics. */
@@ -70,8 +72,14 @@ export class RunLoop {
     this.#sleep = undefined;
   }
 
-  /** Something happened that vCPUs may be waiting for: an interrupt, input, a timer that moved. */
-  wake(): void {
+  /**
+   * Something happened that vCPUs may be waiting for: an interrupt, input, a timer that moved, a page that came. With an index
+   * it is the vCPU that has to react: when another one has its turn, it ends.
+   */
+  wake(cpu?: number): void {
+    this.#waiting.clear();
+    const { current } = this;
+    if (cpu !== undefined && current !== undefined && current.index !== cpu) current.requestExit();
     if (!this.#running || this.#inTurn || this.#scheduled) return;
     this.#sleep?.cancel();
     this.#sleep = undefined;
@@ -122,21 +130,33 @@ export class RunLoop {
     clock.beginSlice(cpu);
     let exit: CpuExit;
     try {
-      exit = cpu.run(clock.budget(SLICE_INSTRUCTIONS));
+      exit = cpu.run(clock.budget(SLICE_INSTRUCTIONS), this.#contended(cpu));
     } finally {
       this.current = undefined;
       clock.endSlice(cpu.executed);
       this.executed += cpu.executed;
     }
     if (exit === CpuExit.SHUTDOWN) this.#events.cpuShutdown(cpu);
+    else if (exit === CpuExit.PAGE_WAIT) this.#waiting.add(cpu);
     else if (exit === CpuExit.DEBUG) this.#events.debugStop(cpu);
+  }
+
+  #runnable(cpu: VCpu): boolean {
+    return (!cpu.halted || cpu.hasWork()) && !this.held.has(cpu) && !this.#waiting.has(cpu);
+  }
+
+  /** Whether a vCPU beside this one has something to do. */
+  #contended(cpu: VCpu): boolean {
+    if (this.#cpus.length === 1) return false;
+    for (const other of this.#cpus) if (other !== cpu && this.#runnable(other)) return true;
+    return false;
   }
 
   /** The next vCPU with something to do. */
   #pick(): VCpu | undefined {
     for (let i = 0; i < this.#cpus.length; i++) {
       const cpu = this.#cpus[(this.#next + i) % this.#cpus.length]!;
-      if ((cpu.halted && !cpu.hasWork()) || this.held.has(cpu)) continue;
+      if (!this.#runnable(cpu)) continue;
       this.#next = (this.#next + i + 1) % this.#cpus.length;
       return cpu;
     }

@@ -66,7 +66,7 @@ export class MachineMemory {
   #hostArea: number = MEMORY_LAYOUT.hostArea;
 
   /**
-   * @param ramBytes Room for all RAM blocks together, in bytes.
+   * @param ramBytes Room for all RAM blocks and reservations together, in bytes.
    * @throws ConfigError `STERNA_ERR_RAM_SIZE` when it cannot be addressed.
    */
   constructor(ramBytes: number) {
@@ -131,6 +131,20 @@ export class MachineMemory {
     }
     owned.usedLength = usedLength;
     owned.onResize();
+  }
+
+  /**
+   * Reserves bytes among the RAM that are no RAM of the guest: for what does not fit the fixed map.
+   *
+   * @returns their address, a multiple of 64 KiB
+   * @throws ConfigError when there is no room.
+   */
+  reserve(size: number): number {
+    const at = this.#next;
+    if (at + size > this.u8.length)
+      throw new ConfigError('STERNA_ERR_RAM_SIZE', `no room for ${size} bytes in the machine's memory`);
+    this.#next = Math.ceil((at + size) / WASM_PAGE) * WASM_PAGE;
+    return at;
   }
 
   /** Reserves bytes in the bounce area of devices and host I/O. */

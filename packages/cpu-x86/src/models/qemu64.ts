@@ -1,6 +1,7 @@
 import { ConfigError, type Property, prop } from '@sterna/core';
 import type { CpuidRow } from './cpuid-table.ts';
 import { AMD_ALIASES, FEATURES, type FeatureWord, MISSING_FEATURES } from './features.ts';
+import { apicIdFields } from './topology.ts';
 
 /** Family 15, model 107, stepping 1: CPUID.1:EAX, and EDX after a reset. */
 export const QEMU64_SIGNATURE = 0x0006_0fb1;
@@ -16,7 +17,10 @@ const DEFAULT_WORDS: Readonly<Record<FeatureWord, number>> = {
 /** The model's place among the CPUs, for the topology leaves. */
 export interface CpuPlace {
   readonly apicId: number;
+  /** vCPUs of the socket. */
   readonly count: number;
+  /** vCPUs of the core; 1 by default. */
+  readonly threads?: number;
 }
 
 /** `-cpu qemu64` properties: the timestamp counter's rate and the features that can be switched. */
@@ -57,9 +61,9 @@ function text(leaf: number, words: readonly number[]): CpuidRow {
 
 /** All CPUID answers of the model (`../shared` microvm reference, D1), with no SVM leaf content. */
 export function qemu64Cpuid(words: Readonly<Record<FeatureWord, number>>, place: CpuPlace): CpuidRow[] {
-  const { apicId, count } = place;
+  const { apicId, count, threads = 1 } = place;
   const several = count > 1;
-  const shift = several ? 32 - Math.clz32(count - 1) : 0;
+  const { coreShift, packageShift } = apicIdFields({ sockets: 1, cores: count / threads, threads });
   const vendor = { ebx: 0x6874_7541, ecx: 0x444d_4163, edx: 0x6974_6e65 };
   return [
     { leaf: 0, eax: 0xd, ...vendor },
@@ -71,8 +75,8 @@ export function qemu64Cpuid(words: Readonly<Record<FeatureWord, number>>, place:
       edx: words['1.edx'] | (several ? 1 << 28 : 0),
     },
     { leaf: 5, ecx: 3 },
-    { leaf: 0xb, sub: 0, ebx: 1, ecx: 0x100, edx: apicId },
-    { leaf: 0xb, sub: 1, eax: shift, ebx: count, ecx: 0x201, edx: apicId },
+    { leaf: 0xb, sub: 0, eax: coreShift, ebx: threads, ecx: 0x100, edx: apicId },
+    { leaf: 0xb, sub: 1, eax: packageShift, ebx: count, ecx: 0x201, edx: apicId },
     { leaf: 0xb, edx: apicId, echo: true },
     { leaf: 0x4000_0000, eax: 0x4000_0001, ebx: 0x5447_4354, ecx: 0x4354_4743, edx: 0x4743_5447 },
     { leaf: 0x4000_0001 },
@@ -87,7 +91,7 @@ export function qemu64Cpuid(words: Readonly<Record<FeatureWord, number>>, place:
     text(0x8000_0003, [0x7265_7620, 0x6e6f_6973, 0x352e_3220, 0x2b]),
     { leaf: 0x8000_0005, eax: 0x01ff_01ff, ebx: 0x01ff_01ff, ecx: 0x4002_0140, edx: 0x4002_0140 },
     { leaf: 0x8000_0006, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0x0080_8140 },
-    { leaf: 0x8000_0008, eax: 0x3028, ecx: several ? (shift << 12) | (count - 1) : 0 },
+    { leaf: 0x8000_0008, eax: 0x3028, ecx: several ? (packageShift << 12) | (count - 1) : 0 },
   ];
 }
 
@@ -98,6 +102,6 @@ export function eferBits(words: Readonly<Record<FeatureWord, number>>): number {
 }
 
 /** MSR 0x35: threads in the low half, cores in the high half. */
-export function coreCount(count: number): bigint {
-  return BigInt(count) | (BigInt(count) << 16n);
+export function coreCount(count: number, threads = 1): bigint {
+  return BigInt(count) | (BigInt(count / threads) << 16n);
 }

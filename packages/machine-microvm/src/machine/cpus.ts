@@ -1,5 +1,5 @@
-import type { MachineBuilder, VCpu } from '@sterna/core';
-import { X86InterruptController } from '@sterna/cpu-x86';
+import { ConfigError, type MachineBuilder, type VCpu } from '@sterna/core';
+import { apicIdOf, X86InterruptController } from '@sterna/cpu-x86';
 import { ApicBus, apic, CpuPort, kvmvapic, type LocalApic, type LocalApicPort } from '@sterna/platform-x86';
 import { MICROVM_MAP } from '../memory-map.ts';
 
@@ -43,15 +43,35 @@ class ApicSocket implements LocalApicPort {
   }
 }
 
+/** Largest id that an interrupt can be addressed to: 255 means all. */
+const MAX_APIC_ID = 254;
+
+/** What {@link makeCpus} made. */
+export interface MicrovmCpus {
+  readonly cpus: readonly X86VCpu[];
+  readonly apicBus: ApicBus;
+  /** APIC ids by index. */
+  readonly apicIds: readonly number[];
+}
+
 /** An x86 CPU as this machine needs it: one that an APIC can drive. */
 export type X86VCpu = VCpu & { readonly port: CpuPort };
 
 /**
  * Makes the vCPUs, each with its local APIC, and the APIC bus with its page at 0xfee00000.
  *
+ * @throws ConfigError when there are more of them than APIC ids of eight bits can name.
  * @throws TypeError when the CPU type has no interrupt port, which means that it is not an x86 CPU.
  */
-export function makeCpus(builder: MachineBuilder): { readonly cpus: readonly X86VCpu[]; readonly apicBus: ApicBus } {
+export function makeCpus(builder: MachineBuilder): MicrovmCpus {
+  const apicIds = Array.from({ length: builder.cpuCount }, (_, index) => apicIdOf(index, builder.topology));
+  const apicIdLimit = apicIds[apicIds.length - 1]! + 1;
+  if (apicIdLimit > MAX_APIC_ID + 1)
+    throw new ConfigError(
+      'STERNA_ERR_UNSUPPORTED',
+      `APIC id ${apicIdLimit - 1} needs x2APIC, which is not supported; at most ${MAX_APIC_ID} is possible`,
+      { path: '-smp' },
+    );
   const apicBus = new ApicBus(() => builder.currentCpu());
   builder.scope.provide(ApicBus, apicBus);
   const { region } = apicBus;
@@ -64,38 +84,41 @@ export function makeCpus(builder: MachineBuilder): { readonly cpus: readonly X86
   for (const cpu of cpus) {
     const { port, index } = cpu;
     if (port === undefined) throw new TypeError('microvm needs an x86 CPU, with a port for its local APIC');
-    const { state } = builder.device(apic({ index }), {
+    const { state } = builder.device(apic({ index, 'apic-id': apicIds[index] }), {
       instanceId: index,
-      provide: (scope) => scope.provide(CpuPort, wakingPort(builder, port)),
+      provide: (scope) => scope.provide(CpuPort, wakingPort(builder, port, index)),
     });
     sockets[index]!.target = state as LocalApic;
     if (index === 0) builder.device(kvmvapic({}));
   }
-  return { cpus, apicBus };
+  return { cpus, apicBus, apicIds };
 }
 
-/** A halted CPU sleeps in the run loop, so whatever may end its halt has to end the loop's sleep too. */
-function wakingPort(builder: MachineBuilder, port: CpuPort): CpuPort {
+/**
+ * A halted CPU sleeps in the run loop, so whatever may end its halt has to end the loop's sleep too; and a CPU that signals
+ * another one lets it have its turn.
+ */
+function wakingPort(builder: MachineBuilder, port: CpuPort, index: number): CpuPort {
   return {
     setInterruptLine(level) {
       port.setInterruptLine(level);
-      if (level) builder.wake();
+      if (level) builder.wake(index);
     },
     nmi() {
       port.nmi();
-      builder.wake();
+      builder.wake(index);
     },
     smi() {
       port.smi();
-      builder.wake();
+      builder.wake(index);
     },
     init() {
       port.init();
-      builder.wake();
+      builder.wake(index);
     },
     sipi(vector) {
       port.sipi(vector);
-      builder.wake();
+      builder.wake(index);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { MachineBuilder } from '@sterna/core';
+import { apicIdOf } from '@sterna/cpu-x86';
 import { type FwCfg, ramE820 } from '@sterna/platform-x86';
 import type { FirmwareBoot } from '../boot/fw-cfg-boot.ts';
 
@@ -11,7 +12,8 @@ const BOOT_FAIL_WAIT = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 export function addMachineContent(fwCfg: FwCfg, builder: MachineBuilder): void {
   fwCfg.addU64(KEYS.ramSize, builder.ramSize);
   fwCfg.addU16(KEYS.cpuCount, builder.cpuCount);
-  fwCfg.addU16(KEYS.maxCpus, builder.cpuCount);
+  // firmware reads it as the end of the APIC ids
+  fwCfg.addU16(KEYS.maxCpus, apicIdOf(builder.cpuCount - 1, builder.topology) + 1);
   fwCfg.addU32(KEYS.irq0Override, 1);
   fwCfg.addFile('etc/e820', ramE820(builder.ramSize));
   fwCfg.addFile('etc/boot-fail-wait', BOOT_FAIL_WAIT);

@@ -195,6 +195,7 @@ function buildMachine(
       properties: plan.properties,
       ...planCpu(plan),
       cpuCount: plan.cpuCount,
+      ...(plan.topology === undefined ? {} : { topology: plan.topology }),
       ramSize: plan.ramSize,
       boot: readBootImages(plan, firmwareFinder()),
       devices: plan.devices,

@@ -4,6 +4,7 @@ import {
   type BootImages,
   type ChardevOption,
   ConfigError,
+  type CpuTopology,
   type DeviceSpec,
   type MachineConfig,
   type MachineSetup,
@@ -24,6 +25,7 @@ export interface MachinePlan {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly cpu: string | undefined;
   readonly cpuCount: number;
+  readonly topology: CpuTopology | undefined;
   readonly ramSize: number;
   /** Directory that the paths below are relative to. */
   readonly directory: string;
@@ -64,6 +66,7 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     properties,
     cpu: options.cpu,
     cpuCount: options.cpuCount ?? 1,
+    topology: options.topology,
     ramSize: options.ramSize ?? type.defaultRamSize,
     directory: process.cwd(),
     kernel: options.kernel,
@@ -137,6 +140,7 @@ export function planFromConfig(
     properties: machine.properties,
     cpu: config.cpu,
     cpuCount: config.smp ?? 1,
+    topology: undefined,
     ramSize:
       memory === undefined
         ? machine.type.defaultRamSize
