@@ -3,6 +3,9 @@ import { apicIdOf, X86InterruptController } from '@sterna/cpu-x86';
 import { ApicBus, apic, CpuPort, kvmvapic, type LocalApic, type LocalApicPort } from '@sterna/platform-x86';
 import { MICROVM_MAP } from '../memory-map.ts';
 
+/** Priority of an APIC page that was moved: above the machine's devices. */
+const MOVED_APIC = 2;
+
 /** Stands for a local APIC that is made after its CPU. */
 class ApicSocket implements LocalApicPort {
   target: LocalApicPort | undefined;
@@ -32,8 +35,20 @@ class ApicSocket implements LocalApicPort {
   getBase(): number {
     return this.#apic.getBase();
   }
-  setBase(value: number): boolean {
-    return this.#apic.setBase(value);
+  setBase(value: number, x2apicExists?: boolean): boolean {
+    return this.#apic.setBase(value, x2apicExists);
+  }
+  readX2apic(register: number, out: Uint32Array): boolean {
+    return this.#apic.readX2apic(register, out);
+  }
+  writeX2apic(register: number, low: number, high: number): boolean {
+    return this.#apic.writeX2apic(register, low, high);
+  }
+  armDeadline(delay: number | undefined): void {
+    this.#apic.armDeadline(delay);
+  }
+  get deadlinePending(): boolean {
+    return this.#apic.deadlinePending;
   }
   initReset(): void {
     this.#apic.initReset();
@@ -72,7 +87,10 @@ export function makeCpus(builder: MachineBuilder): MicrovmCpus {
       `APIC id ${apicIdLimit - 1} needs x2APIC, which is not supported; at most ${MAX_APIC_ID} is possible`,
       { path: '-smp' },
     );
-  const apicBus = new ApicBus(() => builder.currentCpu());
+  const apicBus = new ApicBus(
+    () => builder.currentCpu(),
+    (base, { name, size, ...ops }) => builder.physical.map(base, { kind: 'mmio', name, size, ops }, MOVED_APIC),
+  );
   builder.scope.provide(ApicBus, apicBus);
   const { region } = apicBus;
   builder.physical.map(MICROVM_MAP.apic, { kind: 'mmio', name: region.name, size: region.size, ops: region }, 1);

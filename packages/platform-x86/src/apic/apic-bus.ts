@@ -1,11 +1,13 @@
 import { type DeviceRegion, Irq, type IrqLine } from '@sterna/core';
-import { DM_EXTINT, DM_FIXED, DM_INIT, DM_LOWEST, DM_NMI, DM_SIPI, DM_SMI } from './registers.ts';
+import { APIC_DEFAULT_ADDRESS, DM_EXTINT, DM_FIXED, DM_INIT, DM_LOWEST, DM_NMI, DM_SIPI, DM_SMI } from './registers.ts';
 
 /** What the bus needs of a local APIC. */
 export interface ApicOnBus {
   readonly index: number;
   readonly id: number;
   arbId: number;
+  /** Its registers are in memory: it is on, and not in x2APIC mode. */
+  readonly inMemory: boolean;
   /** True when a logical destination addresses this APIC. */
   matchesLogical(destination: number): boolean;
   setIrq(vector: number, level: boolean): void;
@@ -32,6 +34,13 @@ export interface PicAcknowledge {
 
 const MSI_SPACE = 0x10_0000;
 const BROADCAST = 0xff;
+const X2APIC_BROADCAST = 0xffff_ffff;
+/** What a read of a register page finds when no APIC answers. */
+const NOBODY = 0xffff_ffff;
+const PAGE = 0x1000;
+
+/** Maps a region of registers somewhere in physical memory until disposed. */
+export type MapRegisters = (base: number, region: DeviceRegion) => Disposable;
 
 /**
  * What connects local APICs, IO-APICs and the 8259: interrupt messages, EOI
@@ -42,15 +51,23 @@ export class ApicBus {
   readonly #apics: ApicOnBus[] = [];
   readonly #listeners: EoiListener[] = [];
   readonly #currentCpu: () => number;
+  readonly #map: MapRegisters | undefined;
+  /** Where the registers of APICs are that were moved, and the pages mapped for them. */
+  readonly #places = new Map<ApicOnBus, number>();
+  readonly #pages = new Map<number, Disposable>();
   #pic: PicAcknowledge | undefined;
   /** Goes to LINT0 of every CPU: wire the master 8259's output here. */
   readonly picLine: IrqLine;
   /** Map at 0xfee00000. */
   readonly region: DeviceRegion;
 
-  /** @param currentCpu Index of the CPU whose access is being served, -1 when a device writes. */
-  constructor(currentCpu: () => number) {
+  /**
+   * @param currentCpu Index of the CPU whose access is being served, -1 when a device writes.
+   * @param map How to map an APIC's page at another address than the usual one; without it nobody can move.
+   */
+  constructor(currentCpu: () => number, map?: MapRegisters) {
     this.#currentCpu = currentCpu;
+    this.#map = map;
     this.picLine = new Irq((level) => {
       for (const apic of this.#apics) apic.setLint0(level);
     });
@@ -72,6 +89,35 @@ export class ApicBus {
   detachApic(apic: ApicOnBus): void {
     const at = this.#apics.indexOf(apic);
     if (at >= 0) this.#apics.splice(at, 1);
+    this.place(apic, APIC_DEFAULT_ADDRESS);
+  }
+
+  /** The registers of an APIC are at another address from now on (MSR 0x1b). */
+  place(apic: ApicOnBus, base: number): void {
+    if (base === (this.#places.get(apic) ?? APIC_DEFAULT_ADDRESS)) return;
+    if (base === APIC_DEFAULT_ADDRESS) this.#places.delete(apic);
+    else this.#places.set(apic, base);
+    const used = new Set(this.#places.values());
+    for (const [at, mapping] of this.#pages) {
+      if (used.has(at)) continue;
+      mapping[Symbol.dispose]();
+      this.#pages.delete(at);
+    }
+    if (this.#map === undefined) return;
+    for (const at of used) if (!this.#pages.has(at)) this.#pages.set(at, this.#map(at, this.#moved(at)));
+  }
+
+  /** The page of those CPUs whose APIC was moved to `base`. */
+  #moved(base: number): DeviceRegion {
+    return {
+      name: `apic-${base.toString(16)}`,
+      space: 'mmio',
+      size: PAGE,
+      read: (offset, size) => this.#readAt(base, offset, size),
+      write: (offset, value, size) => {
+        if (size === 4) this.#answering(base)?.writeRegister((offset >> 4) & 0xff, value);
+      },
+    };
   }
 
   /** Adds an IO-APIC. */
@@ -134,15 +180,22 @@ export class ApicBus {
     for (const apic of this.#apics) if (addresses(apic, destination, logical)) apic.arbId = apic.id;
   }
 
-  #current(): ApicOnBus | undefined {
+  /** The current CPU's APIC, if its registers are in memory at `base`. */
+  #answering(base: number): ApicOnBus | undefined {
     const index = this.#currentCpu();
-    return index < 0 ? undefined : this.#apics[index];
+    const apic = index < 0 ? undefined : this.#apics[index];
+    return apic?.inMemory && (this.#places.get(apic) ?? APIC_DEFAULT_ADDRESS) === base ? apic : undefined;
+  }
+
+  #readAt(base: number, offset: number, size: number): number {
+    const apic = this.#answering(base);
+    if (apic === undefined) return NOBODY;
+    // Registers are 32 bits wide; narrower accesses are undefined (SDM vol. 3A §11.4.1) and read zero.
+    return size < 4 ? 0 : apic.readRegister((offset >> 4) & 0xff);
   }
 
   #read(offset: number, size: number): number {
-    // Registers are 32 bits wide; narrower accesses are undefined (SDM vol. 3A §11.4.1) and read zero.
-    if (size < 4) return 0;
-    return this.#current()?.readRegister((offset >> 4) & 0xff) ?? 0;
+    return this.#readAt(APIC_DEFAULT_ADDRESS, offset, size);
   }
 
   #write(offset: number, value: number, size: number): void {
@@ -150,10 +203,11 @@ export class ApicBus {
     const index = (offset >> 4) & 0xff;
     // The first 16 bytes hold no APIC register, so a write there is an MSI to destination 0.
     if (offset > 0xfff || index === 0) this.deliverMsi(offset, value);
-    else this.#current()?.writeRegister(index, value);
+    else this.#answering(APIC_DEFAULT_ADDRESS)?.writeRegister(index, value);
   }
 }
 function addresses(apic: ApicOnBus, destination: number, logical: boolean): boolean {
+  if (destination === X2APIC_BROADCAST) return true;
   if (logical) return apic.matchesLogical(destination);
   return destination === BROADCAST || destination === apic.id;
 }

@@ -35,8 +35,16 @@ export interface LocalApicPort {
   setTpr(priorityClass: number): void;
   /** MSR 0x1b. */
   getBase(): number;
-  /** Writes MSR 0x1b; false asks for #GP (reserved bits, x2APIC). */
-  setBase(value: number): boolean;
+  /** Writes MSR 0x1b; false asks for #GP (reserved bits, forbidden change of mode, no x2APIC in the CPU model). */
+  setBase(value: number, x2apicExists?: boolean): boolean;
+  /** RDMSR of 0x800 + `register` into the two halves of `out`; false asks for #GP. */
+  readX2apic(register: number, out: Uint32Array): boolean;
+  /** WRMSR of 0x800 + `register`; false asks for #GP. */
+  writeX2apic(register: number, low: number, high: number): boolean;
+  /** TSC deadline in virtual ns from now, undefined to disarm; without effect unless the timer is in that mode. */
+  armDeadline(delay: number | undefined): void;
+  /** The TSC deadline has not come yet. */
+  readonly deadlinePending: boolean;
   /** The CPU has taken INIT: registers to their state after INIT (SDM vol. 3A §11.4.7.3). */
   initReset(): void;
   /** Start-up vector if the CPU waits for one, else -1. Ends the wait. */

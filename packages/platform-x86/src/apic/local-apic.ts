@@ -6,6 +6,7 @@ import {
   APIC_DEFAULT_ADDRESS,
   BASE_BSP,
   BASE_ENABLE,
+  BASE_EXTD,
   DFR_CLUSTER,
   DFR_FLAT,
   DM_EXTINT,
@@ -16,6 +17,7 @@ import {
   DM_SMI,
   ESR_ILLEGAL_ADDRESS,
   LVT_COUNT,
+  LVT_DEADLINE,
   LVT_LEVEL,
   LVT_LINT0,
   LVT_LINT1,
@@ -45,14 +47,17 @@ import {
   SVR_ENABLE,
 } from './registers.ts';
 import { clearBit, highestBit, setBit, testBit } from './vectors.ts';
+import { readX2apic, writeX2apic, x2apicLogicalId } from './x2apic.ts';
 
 /** Version register: integrated APIC with six LVT entries. */
 const VERSION = 0x14 | ((LVT_COUNT - 1) << 16);
-/** Bits of MSR 0x1b that may be written: address, enable, BSP. The x2APIC bit is reserved without the feature. */
-const BASE_RESERVED_LOW = 0x6ff;
+/** Low bits of MSR 0x1b that are reserved: all but enable, x2APIC and BSP. */
+const BASE_RESERVED_LOW = 0x2ff;
+/** Destination of an interrupt for everybody in x2APIC mode. */
+const X2APIC_BROADCAST = 0xffff_ffff;
 
 /**
- * A local APIC in xAPIC mode.
+ * A local APIC: registers in memory (xAPIC) or behind MSRs (x2APIC, see `x2apic.ts`).
  *
  * Its one output is the CPU's interrupt request, a pure function of this state and the
  * 8259's output: {@link LocalApic.updateLine} computes it after every change and after a load.
@@ -94,6 +99,8 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
   readonly #gate: LoadGate;
   readonly #timer: Timer;
   #line = false;
+  /** A one-shot count ran out and the mode became periodic since: nothing counts until the next initial count. */
+  #stopped = false;
 
   constructor(index: number, id: number, cpu: CpuPort, bus: ApicBus, clock: VirtualClock, gate: LoadGate) {
     this.index = index;
@@ -117,6 +124,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     const isBsp = this.index === 0;
     this.apicbase = (APIC_DEFAULT_ADDRESS + (isBsp ? BASE_BSP : 0) + BASE_ENABLE) >>> 0;
     this.id = this.#initialId;
+    this.#bus.place(this, APIC_DEFAULT_ADDRESS);
     this.initReset();
   }
 
@@ -142,6 +150,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     this.initialCountLoadTime = 0;
     this.nextTime = 0;
     this.timerExpiry = -1;
+    this.#stopped = false;
     this.#timer.cancel();
     this.waitForSipi = !this.isBsp;
     this.updateLine();
@@ -151,6 +160,14 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   get enabled(): boolean {
     return (this.apicbase & BASE_ENABLE) !== 0;
+  }
+
+  get x2apic(): boolean {
+    return (this.apicbase & BASE_EXTD) !== 0;
+  }
+
+  get inMemory(): boolean {
+    return this.enabled && !this.x2apic;
   }
 
   hasInterrupt(): boolean {
@@ -193,6 +210,8 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   /** After a load: rebuilds the timer, and tells the CPU the level whatever it was told before. */
   restore(): void {
+    this.#stopped = false;
+    this.#bus.place(this, pageOf(this.apicbase));
     if (this.timerExpiry !== -1) this.#timer.arm(this.timerExpiry);
     else this.#timer.cancel();
     this.#line = this.#requests();
@@ -296,8 +315,28 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     return Math.floor((now - this.initialCountLoadTime) / 2 ** this.countShift);
   }
 
+  get #deadlineMode(): boolean {
+    return (this.lvt[LVT_TIMER]! & LVT_DEADLINE) !== 0;
+  }
+
+  /** A TSC deadline is armed. */
+  get deadlinePending(): boolean {
+    return this.#deadlineMode && this.timerExpiry !== -1;
+  }
+
+  armDeadline(delay: number | undefined): void {
+    if (!this.#deadlineMode) return;
+    this.timerExpiry = -1;
+    this.#timer.cancel();
+    if (delay === undefined) return;
+    this.nextTime = this.#clock.now() + delay;
+    this.timerExpiry = this.nextTime;
+    this.#timer.arm(this.nextTime);
+  }
+
   /** Counter value at `now`. */
   currentCount(now: number): number {
+    if (this.#stopped || this.#deadlineMode) return 0;
     const units = this.#units(now);
     if ((this.lvt[LVT_TIMER]! & LVT_PERIODIC) === 0) return units >= this.initialCount ? 0 : this.initialCount - units;
     return this.initialCount === 0 ? 0 : this.initialCount - (units % (this.initialCount + 1));
@@ -318,7 +357,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   #nextUnits(now: number): number {
     const timer = this.lvt[LVT_TIMER]!;
-    if ((timer & LVT_MASKED) !== 0) return -1;
+    if ((timer & LVT_MASKED) !== 0 || this.#stopped) return -1;
     const units = this.#units(now);
     const period = this.initialCount + 1;
     if ((timer & LVT_PERIODIC) === 0) return units >= this.initialCount ? -1 : period;
@@ -327,6 +366,10 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   #timerExpired(): void {
     this.#deliverLocal(LVT_TIMER);
+    if (this.#deadlineMode) {
+      this.timerExpiry = -1;
+      return;
+    }
     // From the deadline, not from the clock: a late loop must not stretch the period.
     this.#armTimer(this.nextTime);
   }
@@ -334,6 +377,10 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
   // --- destinations ---
 
   matchesLogical(destination: number): boolean {
+    if (this.x2apic) {
+      const own = x2apicLogicalId(this.id);
+      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
+    }
     if (this.destMode === DFR_FLAT) return (destination & this.logDest) !== 0;
     if (this.destMode !== DFR_CLUSTER) return false;
     return (destination & 0xf0) === (this.logDest & 0xf0) && (destination & this.logDest & 0x0f) !== 0;
@@ -346,11 +393,11 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     const logical = (low & 0x800) !== 0;
     const level = (low & 0x8000) !== 0;
     const shorthand = (low >> 18) & 3;
-    const destination = this.icr[1]! >>> 24;
+    const destination = this.x2apic ? this.icr[1]! : this.icr[1]! >>> 24;
     if (mode === DM_INIT && level && (low & 0x4000) === 0) {
       // INIT level de-assert resets nothing (SDM vol. 3A §11.6.1).
       if (shorthand === 0) this.#bus.synchroniseArbitration(destination, logical);
-      else this.#bus.synchroniseArbitration(0xff, false);
+      else this.#bus.synchroniseArbitration(X2APIC_BROADCAST, false);
       return;
     }
     switch (shorthand) {
@@ -453,6 +500,8 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
         this.icr[1] = value;
         break;
       case REG_INITIAL_COUNT:
+        if (this.#deadlineMode) break;
+        this.#stopped = false;
         this.initialCount = value >>> 0;
         this.initialCountLoadTime = this.#clock.now();
         this.#armTimer(this.initialCountLoadTime);
@@ -467,13 +516,29 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
   }
 
   #writeLvt(entry: number, value: number): void {
+    const before = this.lvt[entry]!;
     this.lvt[entry] = value;
     if (entry === LVT_TIMER) {
-      this.#armTimer(this.#clock.now());
+      this.#timerModeChanged(before, value);
     } else if (entry === LVT_LINT0) {
       // Unmasking a fixed LINT0 while the 8259 asks latches the request at once.
       if (this.#bus.picOutput) this.#deliverLocal(LVT_LINT0);
       this.updateLine();
+    }
+  }
+
+  #timerModeChanged(before: number, after: number): void {
+    const now = this.#clock.now();
+    if (((before ^ after) & LVT_DEADLINE) !== 0) {
+      // Entering and leaving the deadline mode disarms the timer (SDM vol. 3A §11.5.4.1).
+      this.initialCount = 0;
+      this.timerExpiry = -1;
+      this.#timer.cancel();
+    } else if (!this.#deadlineMode) {
+      const wasOneShot = (before & LVT_PERIODIC) === 0;
+      const ranOut = wasOneShot && this.#units(now) >= this.initialCount;
+      this.#stopped ||= ranOut && (after & LVT_PERIODIC) !== 0;
+      this.#armTimer(now);
     }
   }
 
@@ -486,20 +551,39 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     this.updateLine();
   }
 
+  readX2apic(register: number, out: Uint32Array): boolean {
+    return readX2apic(this, register, out);
+  }
+
+  writeX2apic(register: number, low: number, high: number): boolean {
+    return writeX2apic(this, register, low, high);
+  }
+
   getBase(): number {
     return this.apicbase;
   }
 
-  setBase(value: number): boolean {
+  setBase(value: number, x2apicExists = false): boolean {
     if (value < 0 || value >= PHYS_LIMIT || ((value % 0x1000) & BASE_RESERVED_LOW) !== 0) return false;
-    // The BSP flag is fixed, and so is the address that answers: nobody moves the page.
-    const address = (value % 2 ** 32) - (value % 0x1000);
     const enable = ((value % 0x1000) & BASE_ENABLE) !== 0;
-    this.apicbase = address + (this.apicbase & BASE_BSP) + (enable ? BASE_ENABLE : 0);
+    const extended = ((value % 0x1000) & BASE_EXTD) !== 0;
+    if (extended && (!x2apicExists || !enable)) return false;
+    // Of the four ways to change the mode, two are closed (SDM vol. 3A §11.12.5).
+    if (this.x2apic && enable && !extended) return false;
+    if (!this.enabled && extended) return false;
+    this.apicbase = pageOf(value) + (this.apicbase & BASE_BSP) + ((value % 0x1000) & (BASE_ENABLE | BASE_EXTD));
+    this.#bus.place(this, pageOf(value));
     if (!enable) this.spuriousVec &= ~SVR_ENABLE;
+    // Off, and in x2APIC mode, the id is what the CPU was made with.
+    if (!enable || extended) this.id = this.#initialId;
     this.updateLine();
     return true;
   }
+}
+
+/** Address part of MSR 0x1b below 4 GiB, which is as far as QEMU's stream field goes. */
+function pageOf(base: number): number {
+  return (base % 2 ** 32) - (base % 0x1000);
 }
 
 function isReadOnly(index: number): boolean {

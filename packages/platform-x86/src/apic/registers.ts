@@ -27,6 +27,8 @@ export const LVT_LINT0 = 3;
 export const LVT_LINT1 = 4;
 
 export const LVT_PERIODIC = 1 << 17;
+/** Timer mode: the TSC deadline MSR arms it. Excludes periodic mode. */
+export const LVT_DEADLINE = 1 << 18;
 export const LVT_MASKED = 1 << 16;
 export const LVT_LEVEL = 1 << 15;
 
