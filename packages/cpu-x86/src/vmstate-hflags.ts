@@ -29,6 +29,9 @@ export function computeHflags(state: StateView, rflags: number): number {
   hflags |= (cr0 & 0xe) << Hflag.MP_SHIFT;
   if (lma) hflags |= Hflag.LMA;
   if (cs64) hflags |= Hflag.CS64;
-  if ((state.getBig('cr4') & BigInt(CR4.OSFXSR)) !== 0n) hflags |= Hflag.OSFXSR;
+  const cr4 = Number(state.getBig('cr4') & 0xffff_ffffn);
+  if (cr4 & CR4.OSFXSR) hflags |= Hflag.OSFXSR;
+  if (cr4 & CR4.SMAP) hflags |= Hflag.SMAP;
+  if (cr4 & CR4.UMIP) hflags |= Hflag.UMIP;
   return hflags;
 }

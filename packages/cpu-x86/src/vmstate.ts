@@ -133,6 +133,7 @@ const TABLE: VmStateTable<CpuVmState> = {
     d.carried.pollControl = 1n;
     d.loadedTscKhz = 0n;
     cells(d).setBig('miscEnable', 1n);
+    cells(d).set('pkru', 0);
     cells(d).set('fpuFop', 0);
     cells(d).setBig('fpuFip', 0n);
     cells(d).setBig('fpuFdp', 0n);
@@ -288,6 +289,12 @@ const TABLE: VmStateTable<CpuVmState> = {
           },
         }),
       ],
+    },
+    {
+      name: 'cpu/pkru',
+      version: 1,
+      needed: (d) => cells(d).get('pkru') !== 0,
+      fields: (f) => [u32Cell(f, 'env.pkru', 'pkru')],
     },
   ],
 };

@@ -12,6 +12,8 @@ export const Hflag = {
   /** In an SVM guest. */
   GUEST: 1 << 21,
   OSFXSR: 1 << 22,
+  SMAP: 1 << 23,
+  UMIP: 1 << 27,
 } as const;
 
 /** Bits of `env.hflags2`. */

@@ -17,12 +17,21 @@ export const PROBE = {
   ALIGNED: 0x10_0000,
 } as const;
 
+/** From CR4.SMAP to ACCESS.SMAP. */
+const SMAP_SHIFT = 17;
+
 /** Host address meaning "a device": never a real one. walkPhys holds the physical page. */
 export const DEVICE = 1;
 
 /** TLB that holds the translation of an access, by its rights. */
 export function tlbOf(m: Machine, options: Val<'i32'>): Val<'i32'> {
   return m.select(m.and(options, PROBE.SYSTEM), m.get('tlbArea'), m.get('tlbData'));
+}
+
+/** ACCESS.SMAP when user pages are closed to accesses that go by a TLB. */
+function smapOf(m: Machine, tlb: Val<'i32'>): Val<'i32'> {
+  const closed = m.eq(tlb, m.get('tlbArea'));
+  return m.and(m.shrU(m.wrap(m.get('cr4')), SMAP_SHIFT), m.shl(closed, 4));
 }
 
 /** TLB entry of a linear address. */
@@ -55,7 +64,7 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
   const user = m.let(m.eq(tlb, m.add(m.get('tlbArea'), TLB_PLACE.user)));
   const access = m.or(
     m.or(m.select(isWrite, m.i32(ACCESS.WRITE), 0), m.select(isExec, m.i32(ACCESS.EXEC), 0)),
-    m.select(user, m.i32(ACCESS.USER), 0),
+    m.select(user, m.i32(ACCESS.USER), smapOf(m, tlb)),
   );
   m.if(m.invoke(walk, linear, access), () => m.return(m.i32(0)), undefined, false);
   const phys = m.let(m.get('walkPhys'));
@@ -82,7 +91,8 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
   const tag = m.let(m.and(linear, -4096));
   const at = m.let(entryAddress(m, tlb, linear));
   const allowed = m.let(m.get('walkFlags'));
-  m.store('i64', at, m.select(m.and(map, PAGE_MAP_READ), tag, -1), TLB.read);
+  const readable = m.and(m.ne(m.and(allowed, WALK.READ), 0), m.ne(m.and(map, PAGE_MAP_READ), 0));
+  m.store('i64', at, m.select(readable, tag, -1), TLB.read);
   const writable = m.and(m.and(m.ne(m.and(allowed, WALK.WRITE), 0), m.eqz(flags)), m.ne(m.and(map, PAGE_MAP_WRITE), 0));
   m.store('i64', at, m.select(writable, tag, -1), TLB.write);
   m.store(

@@ -3,3 +3,5 @@ import './system/segment.ts';
 import './system/transfer.ts';
 import './system/flags.ts';
 import './system/control.ts';
+import './system/extensions.ts';
+import './system/timestamp.ts';

@@ -67,6 +67,9 @@ export const SYSTEM_CELLS = cells({
     count: 448,
     doc: 'CPUID rows {leaf, subleaf or -1 for any, EAX, EBX, ECX, EDX, 1 to add the subleaf to ECX}',
   },
+  cr4Valid: { type: 'u64', doc: 'Bits of CR4 that exist in this model. Derived from CPUID at reset' },
+  intelRules: { type: 'u32', doc: '1: an Intel model, for what vendors do differently. Derived from CPUID at reset' },
+  pkru: { type: 'u32', doc: 'PKRU' },
   flatSegments: {
     type: 'u32',
     doc: 'Bit for each of ES CS SS DS FS GS: an access through it needs no check in this mode (CS: reads only outside 64-bit mode). Derived by updateMode',

@@ -26,6 +26,13 @@ export const CR4 = {
   PCE: 0x100,
   OSFXSR: 0x200,
   OSXMMEXCPT: 0x400,
+  UMIP: 0x800,
+  FSGSBASE: 0x1_0000,
+  PCIDE: 0x2_0000,
+  OSXSAVE: 0x4_0000,
+  SMEP: 0x10_0000,
+  SMAP: 0x20_0000,
+  PKE: 0x40_0000,
 } as const;
 
 /** Bits of EFER. */
@@ -68,4 +75,4 @@ export const SysType = {
 } as const;
 
 /** Bits of a page fault's error code. */
-export const PfError = { P: 1, W: 2, U: 4, RSVD: 8, ID: 16 } as const;
+export const PfError = { P: 1, W: 2, U: 4, RSVD: 8, ID: 16, PK: 32 } as const;

@@ -7,13 +7,12 @@ import { Vec } from '../semantics/vectors.ts';
 import { CR0, CR4, Desc, EFER } from './bits.ts';
 import { updateMode } from './mode.ts';
 
-/** Bits of CR4 that the model has; others raise #GP. */
-const CR4_VALID =
-  CR4.VME | CR4.PVI | CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.OSFXSR | CR4.OSXMMEXCPT;
 /** CR4 bits that change how linear addresses are translated. */
-const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
+const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE;
 /** CR3 bits above the 40 physical address bits. */
 const CR3_RESERVED = -(1n << 40n);
+/** CR3 bit 63: with CR4.PCIDE, translations of the new context may be kept. They are dropped all the same. */
+const CR3_KEEP = 1n << 63n;
 const DR6_ONES = 0xffff_0ff0;
 const DR7_ONES = 0x400;
 /** DR7.GD: any access to a debug register traps. */
@@ -24,6 +23,12 @@ const DR6_BD = 0x2000;
 /** Raises #GP(0) unless CPL is 0. */
 export function requireCpl0(m: Machine): void {
   m.raiseIf(m.ne(m.cpl(), 0), Vec.GP, 0);
+}
+
+/** Raises #GP(0) above CPL 0 while CR4.UMIP hides the system registers. */
+export function checkHidden(m: Machine): void {
+  const hidden = m.and(m.wrap(m.get('cr4')), CR4.UMIP);
+  m.raiseIf(m.and(m.ne(hidden, 0), m.ne(m.cpl(), 0)), Vec.GP, 0);
 }
 
 /** Writes CR0 with all consistency checks (SDM volume 3, 2.5 and 9.8.5). */
@@ -50,7 +55,7 @@ export const writeCr0: Micro = faultingMicro('write_cr0', ['i64'], (m) => {
           m.put('efer', m.or(m.get('efer'), EFER.LMA));
         }),
       () => {
-        m.raiseIf(m.inLongMode(), Vec.GP, 0);
+        m.raiseIf(m.or(m.inLongMode(), m.and(m.wrap(m.get('cr4')), CR4.PCIDE)), Vec.GP, 0);
         m.put('efer', m.and(m.get('efer'), ~EFER.LMA));
       },
     );
@@ -63,6 +68,7 @@ export const writeCr0: Micro = faultingMicro('write_cr0', ['i64'], (m) => {
 const writeCr3: Micro = faultingMicro('write_cr3', ['i64'], (m) => {
   const value = m.param('i64', 0);
   const long = m.ne(m.and(m.wrap(m.get('efer')), EFER.LMA), 0);
+  m.if(m.and(m.wrap(m.get('cr4')), CR4.PCIDE), () => m.set(value, m.and(value, m.i64(~CR3_KEEP))), undefined, false);
   m.raiseIf(m.and(long, m.ne(m.and(value, m.i64(CR3_RESERVED)), 0)), Vec.GP, 0);
   m.put('cr3', value);
   m.if(m.and(m.wrap(m.get('cr0')), CR0.PG | 0), () => m.invoke(flushTlbNonGlobal));
@@ -70,13 +76,17 @@ const writeCr3: Micro = faultingMicro('write_cr3', ['i64'], (m) => {
 
 const writeCr4: Micro = faultingMicro('write_cr4', ['i64'], (m) => {
   const value = m.param('i64', 0);
-  m.raiseIf(m.ne(m.and(value, m.i64(~BigInt(CR4_VALID))), 0), Vec.GP, 0);
+  m.raiseIf(m.ne(m.and(value, m.not(m.get('cr4Valid'))), 0), Vec.GP, 0);
   const low = m.let(m.wrap(value));
   const long = m.ne(m.and(m.wrap(m.get('efer')), EFER.LMA), 0);
   m.raiseIf(m.and(long, m.eqz(m.and(low, CR4.PAE))), Vec.GP, 0);
   const changed = m.let(m.xor(low, m.wrap(m.get('cr4'))));
+  const pcid = m.and(m.and(changed, low), CR4.PCIDE);
+  const ready = m.and(long, m.eqz(m.and(m.wrap(m.get('cr3')), 0xfff)));
+  m.raiseIf(m.and(m.ne(pcid, 0), m.eqz(ready)), Vec.GP, 0);
   m.put('cr4', value);
   m.if(m.and(changed, CR4_PAGING), () => m.invoke(flushTlb));
+  m.invoke(updateMode);
 });
 
 /** Writes a control register by number; #UD for one that does not exist. */

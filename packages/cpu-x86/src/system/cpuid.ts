@@ -2,10 +2,15 @@ import type { Val } from '@sterna/wasm';
 import { CPUID_ROW } from '../models/cpuid-table.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Reg } from '../semantics/vectors.ts';
+import { CR4 } from './bits.ts';
 import { apicEnabled } from './control.ts';
 
 /** CPUID.1:EDX bit 9 (and its copy in 8000_0001): a local APIC is there and enabled. */
 const APIC_FEATURE = 0x200;
+/** CPUID.1:ECX bit 27: CR4.OSXSAVE as programs see it. */
+const OSXSAVE = 0x800_0000;
+/** CPUID.7:ECX bit 4: CR4.PKE as programs see it. */
+const OSPKE = 0x10;
 /** Subleaf number of a row that matches any ECX. */
 const ANY = -1;
 
@@ -43,10 +48,15 @@ export const cpuid: Micro = micro('cpuid', [], [], (m) => {
       m.if(m.eq(m.and(leaf, 0x7fff_ffff), 1), () => {
         m.if(m.eqz(apicEnabled(m)), () => m.set(edx, m.and(edx, ~APIC_FEATURE)));
       });
+      const ecx = m.local('i32');
+      m.set(ecx, field(4));
+      const cr4 = m.let(m.wrap(m.get('cr4')));
+      m.if(m.eq(leaf, 1), () => m.if(m.and(cr4, CR4.OSXSAVE), () => m.set(ecx, m.or(ecx, OSXSAVE))));
+      m.if(m.eq(leaf, 7), () => m.if(m.and(cr4, CR4.PKE), () => m.set(ecx, m.or(ecx, OSPKE))));
       m.put('regs', m.extU(field(2)), Reg.AX);
       m.put('regs', m.extU(field(3)), Reg.BX);
       // a row for any subleaf that echoes it: topology leaves beyond their last level
-      m.put('regs', m.extU(m.or(field(4), m.select(field(6), m.and(sub, 0xff), 0))), Reg.CX);
+      m.put('regs', m.extU(m.or(ecx, m.select(field(6), m.and(sub, 0xff), 0))), Reg.CX);
       m.put('regs', m.extU(edx), Reg.DX);
     },
     () => {

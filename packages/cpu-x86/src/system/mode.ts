@@ -4,7 +4,7 @@ import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Flag, Seg } from '../semantics/vectors.ts';
 import { CPU_MAP, TLB_PLACE } from '../state/memory-map.ts';
-import { Desc } from './bits.ts';
+import { CR4, Desc } from './bits.ts';
 import { anyBreakpoint, anyWatchpoint, dr7Of } from './debug.ts';
 
 /** Cell flatSegments outside 64-bit mode: base 0, limit 4 GiB, present, and data writable upwards or code readable. */
@@ -62,7 +62,10 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   // the TLB that stays empty brings every access to the slow path
   const watched = m.or(watching, m.ne(m.get('hostWatches'), 0));
   const slow = m.or(watched, m.and(user, checked));
-  const place = m.select(user, m.i32(TLB_PLACE.user), TLB_PLACE.kernel);
+  const smap = m.and(m.wrap(m.get('cr4')), CR4.SMAP);
+  const open = m.let(m.and(m.and(m.ne(smap, 0), m.ne(m.and(flags, Flag.AC), 0)), m.eqz(user)));
+  m.if(open, () => m.put('tlbAccessUsed', 1), undefined, false);
+  const place = m.select(user, m.i32(TLB_PLACE.user), m.select(open, m.i32(TLB_PLACE.access), TLB_PLACE.kernel));
   const fast = m.let(m.add(m.get('tlbArea'), place));
   m.put('tlbData', fast);
   m.put('tlbBase', m.select(slow, m.i32(CPU_MAP.tlbAligned), fast));

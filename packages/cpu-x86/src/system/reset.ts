@@ -1,6 +1,7 @@
 import { Reg, Seg } from '../semantics/vectors.ts';
 import type { StateView } from '../state/view.ts';
 import { CR0, Desc } from './bits.ts';
+import { deriveFeatures } from './features.ts';
 
 const DATA = Desc.P | Desc.S | Desc.RW | Desc.A;
 const CODE = DATA | Desc.CODE;
@@ -18,6 +19,7 @@ export function resetState(state: StateView, signature: number): void {
   for (const { name, value } of keep) state.setBig(name, value);
   table.forEach((word, i) => void state.set('cpuidTable', word, i));
 
+  deriveFeatures(state);
   state.setBig('regs', BigInt(signature), Reg.DX);
   state.setBig('rip', 0xfff0n);
   state.set('eflags', 2);

@@ -1,5 +1,5 @@
 import { MEMORY_LAYOUT, PAGE_MAP_READ, PAGE_MAP_WRITE, PAGE_MISSING, PAGE_PROTECTED } from '@sterna/core';
-import type { Val } from '@sterna/wasm';
+import type { Local, Val } from '@sterna/wasm';
 import { mmioWrite } from '../interp/host.ts';
 import { hostAddress, mapEntry, noteWrite, physLoad32, physLoad64 } from '../interp/physical.ts';
 import type { Machine } from '../semantics/machine.ts';
@@ -8,12 +8,15 @@ import { PAGE_WAIT, Vec } from '../semantics/vectors.ts';
 import { CR0, CR4, EFER, PfError } from './bits.ts';
 import { noteLargePage } from './invlpg.ts';
 
-/** What an access needs: bits of `walk`'s second parameter. PROBE has no side effects: no A/D update, no exception cells. */
-export const ACCESS = { READ: 0, WRITE: 1, EXEC: 2, USER: 4, PROBE: 8 } as const;
+/**
+ * What an access needs: bits of `walk`'s second parameter. PROBE has no side effects: no A/D update, no exception cells. SMAP:
+ * user pages are closed to this supervisor access.
+ */
+export const ACCESS = { READ: 0, WRITE: 1, EXEC: 2, USER: 4, PROBE: 8, SMAP: 16 } as const;
 /**
  * walkFlags: what a translation allows without walking again. WRITE: writable with the rights of this walk, and D is set.
  */
-export const WALK = { WRITE: 1, EXEC: 2, GLOBAL: 4, USER: 8 } as const;
+export const WALK = { WRITE: 1, EXEC: 2, GLOBAL: 4, USER: 8, READ: 16 } as const;
 
 /** Bits of a paging-structure entry. */
 const P = 1;
@@ -90,18 +93,20 @@ interface Walk {
 }
 
 /** Ends the walk with a page fault. */
-function fault(w: Walk, error: number): void {
+function fault(w: Walk, error: Val<'i32'> | number): void {
   const { m, access } = w;
   m.if(m.eqz(m.and(access, ACCESS.PROBE)), () => {
-    const instruction = m.and(
-      m.and(m.shrU(access, 1), m.and(m.shrU(m.wrap(m.get('efer')), 11), 1)),
-      m.and(m.shrU(m.wrap(m.get('cr4')), 5), 1),
-    );
+    const cr4 = m.let(m.wrap(m.get('cr4')));
+    const nx = m.and(m.shrU(m.wrap(m.get('efer')), 11), m.shrU(cr4, 5));
+    const instruction = m.and(m.and(m.shrU(access, 1), m.or(nx, m.shrU(cr4, 20))), 1);
     m.put('excVector', Vec.PF);
     // access bit 0 (write) is error bit 1, access bit 2 (user) is error bit 2
     m.put(
       'excError',
-      m.or(m.or(m.or(m.shl(m.and(access, ACCESS.WRITE), 1), m.and(access, ACCESS.USER)), m.shl(instruction, 4)), error),
+      m.or(
+        m.or(m.or(m.shl(m.and(access, ACCESS.WRITE), 1), m.and(access, ACCESS.USER)), m.shl(instruction, 4)),
+        m.arg('i32', error),
+      ),
     );
     m.put('excAddr', w.linear);
   });
@@ -164,6 +169,36 @@ function descend(w: Walk): void {
   m.if(fresh, () => update(w, m.or(m.wrap(entry), A)), undefined, false);
 }
 
+/** Rights of a leaf that {@link userPage} lowers: flags and the error code of a fault. */
+interface Rights {
+  readonly writable: Local<'i32'>;
+  readonly noExec: Local<'i32'>;
+  readonly noRead: Local<'i32'>;
+  readonly error: Local<'i32'>;
+}
+
+/** SMEP, SMAP and protection keys, which concern user pages only (SDM volume 3, 4.6). */
+function userPage(w: Walk, cr4: Val<'i32'>, r: Rights): void {
+  const { m, access } = w;
+  const supervisor = m.let(m.eqz(m.and(access, ACCESS.USER)));
+  m.set(r.noExec, m.or(r.noExec, m.and(supervisor, m.and(m.shrU(cr4, 20), 1))));
+  m.set(r.noRead, m.and(m.shrU(access, 4), 1));
+  m.if(m.and(m.ne(m.and(cr4, CR4.PKE), 0), m.ne(m.and(m.wrap(m.get('efer')), EFER.LMA), 0)), () => {
+    const key = m.and(m.wrap(m.shrU(w.entry, 59)), 15);
+    const bits = m.let(m.shrU(m.get('pkru'), m.shl(key, 1)));
+    const closed = m.let(m.and(bits, 1));
+    // WD stops writes of the supervisor only with CR0.WP
+    const bound = m.or(m.eqz(supervisor), m.ne(m.and(m.wrap(m.get('cr0')), CR0.WP), 0));
+    const readOnly = m.let(m.and(m.and(m.shrU(bits, 1), 1), bound));
+    const isWrite = m.and(m.and(access, ACCESS.WRITE), m.or(closed, readOnly));
+    const isData = m.eqz(m.and(access, ACCESS.EXEC));
+    m.if(m.and(isData, m.or(closed, isWrite)), () => m.set(r.error, PfError.P | PfError.PK));
+    m.set(r.noRead, m.or(r.noRead, closed));
+    m.if(readOnly, () => m.set(r.writable, 0));
+  });
+  m.if(r.noRead, () => m.set(r.writable, 0));
+}
+
 /** Checks the rights of a leaf of 2^bits bytes, sets A and D, and returns the translation. */
 function leaf(w: Walk, bits: number, frame?: Val<'i64'>): void {
   const { m, entry, access, linear } = w;
@@ -180,11 +215,23 @@ function leaf(w: Walk, bits: number, frame?: Val<'i64'>): void {
   const ignoreRw = m.and(m.eqz(user), m.eqz(m.and(m.wrap(m.get('cr0')), CR0.WP)));
   const writable = m.let(m.or(m.and(perms, RW), m.shl(ignoreRw, 1)));
   const noExec = m.let(m.wrap(m.shrU(w.nx, 63)));
+  const noRead = m.local('i32');
+  m.set(noRead, 0);
+  const error = m.local('i32');
+  m.set(error, PfError.P);
+  const cr4 = m.let(m.wrap(m.get('cr4')));
+  m.if(
+    m.and(m.ne(m.and(cr4, CR4.SMEP | CR4.SMAP | CR4.PKE), 0), m.ne(m.and(perms, US), 0)),
+    () => userPage(w, cr4, { writable, noExec, noRead, error }),
+    undefined,
+    false,
+  );
+  const isExec = m.let(m.ne(m.and(access, ACCESS.EXEC), 0));
   const denied = m.or(
     m.and(m.ne(user, 0), m.eqz(m.and(perms, US))),
-    m.or(m.and(m.ne(m.and(access, ACCESS.EXEC), 0), noExec), m.and(m.and(access, ACCESS.WRITE), m.eqz(writable))),
+    m.or(m.select(isExec, noExec, noRead), m.and(m.and(access, ACCESS.WRITE), m.eqz(writable))),
   );
-  m.if(denied, () => fault(w, PfError.P), undefined, false);
+  m.if(denied, () => fault(w, error), undefined, false);
   const wanted = m.let(m.extU(m.or(m.shl(m.and(access, ACCESS.WRITE), 6), A)));
   m.if(m.eqz(m.and(access, ACCESS.PROBE)), () => {
     m.if(m.ne(m.and(entry, wanted), wanted), () => {
@@ -204,7 +251,7 @@ function leaf(w: Walk, bits: number, frame?: Val<'i64'>): void {
     ),
     m.or(
       m.select(m.and(m.ne(m.and(low, G), 0), m.ne(m.and(m.wrap(m.get('cr4')), CR4.PGE), 0)), m.i32(WALK.GLOBAL), 0),
-      m.shl(m.and(perms, US), 1),
+      m.or(m.shl(m.and(perms, US), 1), m.shl(m.eqz(noRead), 4)),
     ),
   );
   m.put('walkFlags', flags);
@@ -274,7 +321,7 @@ export const walk: Micro = micro('walk', ['i64', 'i32'], ['i32'], (m) => {
   const efer = m.let(m.wrap(m.get('efer')));
   m.if(m.eqz(m.and(m.wrap(m.get('cr0')), CR0.PG)), () => {
     m.put('walkPhys', m.and(m.and(given, 0xffff_f000), m.extU(m.get('a20Mask'))));
-    m.put('walkFlags', WALK.WRITE | WALK.EXEC | WALK.GLOBAL | WALK.USER);
+    m.put('walkFlags', WALK.WRITE | WALK.EXEC | WALK.GLOBAL | WALK.USER | WALK.READ);
     m.return(m.i32(0));
   });
   const linear = m.local('i64');

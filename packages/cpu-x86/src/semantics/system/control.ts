@@ -1,10 +1,9 @@
 import { CpuExit } from '@sterna/core';
 import type { Val } from '@sterna/wasm';
 import { enc } from '../../decode/enc.ts';
-import { readTsc } from '../../interp/time.ts';
 import { CR0, CR4 } from '../../system/bits.ts';
 import { isCanonical } from '../../system/common.ts';
-import { readCr, readDr, requireCpl0, writeCr, writeCr0, writeDr } from '../../system/control.ts';
+import { checkHidden, readCr, readDr, requireCpl0, writeCr, writeCr0, writeDr } from '../../system/control.ts';
 import { cpuid } from '../../system/cpuid.ts';
 import { invalidatePage } from '../../system/invlpg.ts';
 import { readMsr, writeMsr } from '../../system/msr.ts';
@@ -42,6 +41,7 @@ def('clts', (m) => {
   m.serialize();
 });
 def('smsw', (m, dst) => {
+  checkHidden(m);
   const cr0 = m.let(m.get('cr0'));
   m.write(dst, dst.bits === 64 ? cr0 : m.wrap(cr0));
 });
@@ -86,15 +86,6 @@ def('wrmsr', (m) => {
 });
 enc('0f 32', 'rdmsr');
 enc('0f 30', 'wrmsr', '', { end: true });
-
-def('rdtsc', (m) => {
-  const denied = m.and(m.ne(m.cpl(), 0), m.ne(m.and(m.wrap(m.get('cr4')), CR4.TSD), 0));
-  m.raiseIf(denied, Vec.GP, 0);
-  const value = m.let(m.invoke<'i64'>(readTsc));
-  m.put('regs', m.and(value, 0xffff_ffff), Reg.AX);
-  m.put('regs', m.shrU(value, 32), Reg.DX);
-});
-enc('0f 31', 'rdtsc');
 
 // No performance counters: with the right to read them there is nothing to read
 def('rdpmc', (m) => {

@@ -1,7 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import { enc } from '../../decode/enc.ts';
 import { SysType } from '../../system/bits.ts';
-import { requireCpl0 } from '../../system/control.ts';
+import { checkHidden, requireCpl0 } from '../../system/control.ts';
 import { inspectSelector, loadLdt, loadSegment, loadTask } from '../../system/segments.ts';
 import { def } from '../def.ts';
 import type { Int, Machine } from '../machine.ts';
@@ -151,8 +151,15 @@ enc('63 /r', 'arpl', 'Ew,Gw', { mode: 'no64', protectedOnly: true });
 
 // Descriptor tables
 
-def('sldt', (m, dst) => m.write(dst, sized(m, dst, m.let(m.get('ldtSel')))));
-def('str', (m, dst) => m.write(dst, sized(m, dst, m.let(m.get('trSel')))));
+for (const [name, cell] of [
+  ['sldt', 'ldtSel'],
+  ['str', 'trSel'],
+] as const) {
+  def(name, (m, dst) => {
+    checkHidden(m);
+    m.write(dst, sized(m, dst, m.let(m.get(cell))));
+  });
+}
 def('lldt', (m, src) => {
   requireCpl0(m);
   m.invoke(loadLdt, m.read(src) as Val<'i32'>);
@@ -176,6 +183,7 @@ for (const [store, load_, limit, base] of [
   ['sidt', 'lidt', 'idtLimit', 'idtBase'],
 ] as const) {
   def(store, (m, dst) => {
+    checkHidden(m);
     const wide = dst.bits === 80;
     const at = m.linear(dst, wide ? 10 : 6, true);
     m.probeWrite(at, wide ? 10 : 6);
