@@ -28,6 +28,7 @@ export default {
       'a machine composes; control and hosts are above it',
     ),
     only('control', 'qmp', ['core', 'migration'], 'control drives any machine'),
+    only('debuggers', 'gdbstub', ['core'], 'a debugger knows no processor and no machine type'),
     {
       name: 'plugins-use-entry-points',
       severity: 'error',

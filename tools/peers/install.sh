@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the peers that Sterna is tested against: a real QEMU, its firmware, NASM, GCC (also for 32-bit programs),
+# Installs the peers that Sterna is tested against: a real QEMU, its firmware, NASM, gdb, GCC (also for 32-bit programs),
 # Python and the archive tools. Needs root on a Debian system. Running it again is cheap: what is installed is left alone.
 #
 #   install.sh            Debian's own QEMU and everything else (bookworm: QEMU 7.2)
@@ -13,7 +13,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(cd "$here/../.." && pwd)
 cache=${STERNA_CACHE:-$workspace/node_modules/.cache/sterna}/peers
-packages='qemu-system-x86 qemu-system-data qemu-utils seabios nasm gcc gcc-multilib libc6-dev python3-minimal cpio
+packages='qemu-system-x86 qemu-system-data qemu-utils seabios nasm gdb gcc gcc-multilib libc6-dev python3-minimal cpio
 libarchive-tools busybox-static zstd socat'
 newest_suite=testing
 mirror=${STERNA_DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -92,6 +92,7 @@ report() {
     line qemu-system-x86_64 --version
     line qemu-img --version
     line nasm -v
+    line gdb --version
     line gcc --version
     line python3 --version
     line cpio --version

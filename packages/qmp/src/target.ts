@@ -69,6 +69,8 @@ export interface MonitorTarget {
   quit(): void;
   reset(): void;
   powerDown(): void;
+  /** Opens the gdb server on a device, or closes it for `none`; answers what it did. Absent: there is none. */
+  gdbServer?(device: string): Promise<string>;
   /** Text of `info qtree`, lines ended by newline. */
   describeDevices(): string;
   /** Nanoseconds since 1970, for timestamps. */

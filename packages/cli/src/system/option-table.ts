@@ -137,6 +137,10 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   row('nodefaults', undefined, 'no default serial port and monitor', () => ({ nodefaults: true })),
   row('no-user-config', undefined, 'accepted: there are no such files', () => {}),
   row('S', undefined, 'does not start the guest; cont does', () => ({ autostart: false })),
+  row('gdb', 'BACKEND', 'lets gdb connect: tcp:HOST:PORT, unix:PATH,server=on, stdio, none', (o, text) => {
+    o.gdb = text;
+  }),
+  row('s', undefined, 'short for -gdb tcp::1234', () => ({ gdb: 'tcp::1234' })),
   row('no-reboot', undefined, 'ends instead of rebooting', () => ({ reboot: 'shutdown' })),
   row('no-shutdown', undefined, 'stops instead of ending when the guest powers off', () => ({ shutdown: 'pause' })),
   row('action', 'reboot=reset|shutdown,shutdown=poweroff|pause', 'what follows a reset or power-off', (_o, text) =>
@@ -186,7 +190,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   'full-screen': false,
   fw_cfg: true,
   g: true,
-  gdb: true,
   hda: true,
   hdb: true,
   hdc: true,
@@ -208,7 +211,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   readconfig: true,
   runas: true,
   'run-with': true,
-  s: false,
   sandbox: true,
   sd: true,
   set: true,

@@ -42,6 +42,8 @@ export interface SystemOptions {
   autostart: boolean;
   reboot?: 'reset' | 'shutdown';
   shutdown?: 'poweroff' | 'pause';
+  /** Device of the gdb server. */
+  gdb?: string;
   incoming?: string;
   name?: string;
   processName?: string;

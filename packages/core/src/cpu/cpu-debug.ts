@@ -67,8 +67,11 @@ export type DebugStop =
 export interface CpuDebug {
   /** True when values in registers and memory have their lowest byte first. */
   readonly littleEndian: boolean;
-  /** Registers for a debugger that attaches now; a CPU with several modes chooses by its present one. */
-  view(): DebugView;
+  /**
+   * Registers for a debugger that attaches now; a CPU with several modes chooses by its present one. With `architecture`
+   * it is the view of that name, so that all CPUs of a machine show the same registers.
+   */
+  view(architecture?: string): DebugView;
   /** Stops before the instruction at a linear address. Answers false when there is no room for another. */
   setBreakpoint(address: bigint): boolean;
   clearBreakpoint(address: bigint): void;

@@ -53,7 +53,7 @@ export class MachineDebugger {
 
   /** Whether {@link resume} can do something. */
   get resumable(): boolean {
-    return RESUMABLE.includes(this.#machine.runState);
+    return !this.#machine.ended && RESUMABLE.includes(this.#machine.runState);
   }
 
   /** Calls `listener` whenever the machine has stopped, for whatever reason, until disposed. */

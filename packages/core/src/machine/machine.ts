@@ -171,6 +171,11 @@ export class Machine {
     this.hooks.ready.call();
   }
 
+  /** The machine will not run again. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** QEMU's run state; `start`, `stop`, reset and migration change it. */
   get runState(): RunState {
     return this.#runState;

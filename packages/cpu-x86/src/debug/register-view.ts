@@ -15,7 +15,7 @@ import { loadSegmentForDebug } from './segment-load.ts';
 /** gdb's orders of the general registers, as register numbers of instructions. */
 const ORDER_64 = [0, 3, 1, 2, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 const ORDER_32 = [0, 1, 2, 3, 4, 5, 6, 7] as const;
-const NAMES = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'] as const;
+const NAMES: readonly string[] = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 const SEGMENTS = [
   ['cs', Seg.CS],
   ['ss', Seg.SS],
@@ -27,13 +27,16 @@ const SEGMENTS = [
 /** EFLAGS bits that exist. */
 const EFLAGS_BITS = 0x3f_7fd5n;
 const MXCSR_BITS = 0xffffn;
+const NAME_64 = 'i386:x86-64';
+const NAME_32 = 'i386';
 const CR0_PG = 0x8000_0000n;
 
 /**
  * The view for a debugger that attaches now. 32-bit: the model has no long mode, or a 32-bit system is running (paging is on
  * and long mode is not active). While nothing is decided, as after a reset, it is the 64-bit one, which can show every mode.
  */
-export function debugView(cpu: DebuggedCpu): DebugView {
+export function debugView(cpu: DebuggedCpu, architecture?: string): DebugView {
+  if (architecture !== undefined) return architecture === NAME_32 ? view32(cpu) : view64(cpu);
   const { state } = cpu;
   const efer = state.getBig('efer');
   const valid = state.getBig('eferValid');
@@ -44,7 +47,7 @@ export function debugView(cpu: DebuggedCpu): DebugView {
 
 function view64(cpu: DebuggedCpu): DebugView {
   return {
-    architecture: 'i386:x86-64',
+    architecture: NAME_64,
     features: [
       core(cpu, 64),
       sse(cpu, 16),
@@ -59,7 +62,7 @@ function view64(cpu: DebuggedCpu): DebugView {
 
 function view32(cpu: DebuggedCpu): DebugView {
   const bases = [segmentBase(cpu, 'fs_base', Seg.FS, 32), segmentBase(cpu, 'gs_base', Seg.GS, 32)];
-  return { architecture: 'i386', features: [core(cpu, 32), sse(cpu, 8), system(cpu, 32, bases)] };
+  return { architecture: NAME_32, features: [core(cpu, 32), sse(cpu, 8), system(cpu, 32, bases)] };
 }
 
 function core(cpu: DebuggedCpu, bits: 32 | 64): DebugFeature {

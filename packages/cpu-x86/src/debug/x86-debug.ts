@@ -24,8 +24,8 @@ export class X86Debug implements CpuDebug {
     this.#cpu = cpu;
   }
 
-  view(): DebugView {
-    return debugView(this.#cpu);
+  view(architecture?: string): DebugView {
+    return debugView(this.#cpu, architecture);
   }
 
   setBreakpoint(address: bigint): boolean {

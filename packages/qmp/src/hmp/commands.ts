@@ -4,6 +4,15 @@ import type { HmpCommand } from './define-hmp.ts';
 /** Commands of the human monitor, except `help` and `info`. */
 export const HMP_COMMANDS: readonly HmpCommand[] = [
   command(['cont', 'c'], '', 'lets the guest run, or run on', ({ target }) => target.cont()),
+  {
+    names: ['gdbserver'],
+    usage: '[device]',
+    help: "lets gdb connect (tcp::1234 by default), or no longer with 'none'",
+    run: async ({ target }, [device]) => {
+      if (target.gdbServer === undefined) throw new RangeError('there is no gdb server here');
+      return `${await target.gdbServer(device ?? 'tcp::1234')}\n`;
+    },
+  },
   command(
     ['migrate'],
     '[-d] uri',

@@ -34,6 +34,7 @@ import {
 import { NodeMigrationTransport } from '@sterna/migration/node';
 import { HmpMonitor, QmpSession } from '@sterna/qmp';
 import { type CharDevices, openCharDevices } from './char-devices.ts';
+import { GdbServer } from './gdb-server.ts';
 import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
 import { MachineTarget } from './monitor-target.ts';
 import { type MachinePlan, planCpu, readBootImages } from './plan.ts';
@@ -54,6 +55,7 @@ export class MachineProcess {
   readonly #plan: MachinePlan;
   readonly #chardevs: CharDevices;
   readonly #monitors: Disposable[] = [];
+  readonly #gdb: GdbServer;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
   readonly #resolveEnded: (code: number) => void;
   #ending = false;
@@ -87,9 +89,11 @@ export class MachineProcess {
     this.target = new MachineTarget(this.machine, this.controller, chardevs.listing, {
       expectsIncoming: plan.incoming !== undefined,
       quit: (cause) => this.quit(cause),
+      gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
       incomingFailed: () => this.quit('host-error', 1),
       migrating: () => warnAboutTsc(tsc, log),
     });
+    this.#gdb = new GdbServer(this.machine, this.target, chardevs, () => this.quit('host-ui'));
     for (const { mode, backend, pretty } of chardevs.monitors) {
       this.#monitors.push(
         mode === 'control' ? new QmpSession(backend, this.target, { pretty }) : new HmpMonitor(backend, this.target),
@@ -108,6 +112,7 @@ export class MachineProcess {
     const chardevs = await openCharDevices(plan, () => running?.quit('host-ui'));
     try {
       running = new MachineProcess(plan, chardevs, registry);
+      if (plan.gdb !== undefined) await running.#gdb.open(plan.gdb, '-gdb');
       return running;
     } catch (error) {
       await chardevs.close();
@@ -158,13 +163,14 @@ export class MachineProcess {
 
   async #close(code: number): Promise<void> {
     const limit = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref());
-    await Promise.race([this.#closeAll(), limit]);
+    await Promise.race([this.#closeAll(code), limit]);
     this.#resolveEnded(code);
   }
 
-  async #closeAll(): Promise<void> {
+  async #closeAll(code: number): Promise<void> {
     this.controller.cancel();
     await this.machine.close();
+    await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
     await this.#chardevs.close();
     for (const monitor of this.#monitors) monitor[Symbol.dispose]();

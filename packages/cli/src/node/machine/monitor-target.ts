@@ -16,6 +16,8 @@ export interface TargetHost {
   readonly expectsIncoming: boolean;
   /** Ends the process after the answer has been sent. */
   quit(cause: ShutdownCause): void;
+  /** Opens or closes the gdb server. */
+  gdbServer(device: string): Promise<string>;
   /** An incoming migration failed that was asked to end the process then. */
   incomingFailed(error: unknown): void;
   /** Told before a migration starts. */
@@ -101,6 +103,10 @@ export class MachineTarget implements MonitorTarget {
   powerDown(): void {
     this.emit({ event: 'POWERDOWN' });
     this.#machine.powerDown();
+  }
+
+  gdbServer(device: string): Promise<string> {
+    return this.#host.gdbServer(device);
   }
 
   describeDevices(): string {

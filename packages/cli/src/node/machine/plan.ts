@@ -46,6 +46,8 @@ export interface MachinePlan {
   readonly uuid: string | undefined;
   readonly autostart: boolean;
   readonly incoming: string | undefined;
+  /** Device of the gdb server. */
+  readonly gdb: string | undefined;
   readonly logGuestErrors: boolean;
   readonly logFile: string | undefined;
 }
@@ -87,6 +89,7 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     uuid: options.uuid,
     autostart: options.autostart,
     incoming: options.incoming,
+    gdb: options.gdb,
     logGuestErrors: options.logGuestErrors,
     logFile: options.logFile,
   };
@@ -169,6 +172,7 @@ export function planFromConfig(
     uuid: config.uuid,
     autostart: run.autostart,
     incoming: run.incoming,
+    gdb: undefined,
     logGuestErrors: false,
     logFile: undefined,
   };
