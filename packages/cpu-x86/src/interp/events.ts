@@ -1,7 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import { Before, forgetHostHits, hostAfter, hostBefore } from '../debug/host-debug.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
-import { Flag, Leave, PAGE_WAIT, Seg, Vec } from '../semantics/vectors.ts';
+import { Flag, Leave, PAGE_WAIT, Seg, Shadow, Vec } from '../semantics/vectors.ts';
 import { HOST_DEBUG } from '../state/cells-debug.ts';
 import { instructionHit } from '../system/debug.ts';
 import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
@@ -73,8 +73,12 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       trap,
       () => {
         m.put('trapArmed', 0);
-        m.put('watchHit', 0);
-        shutDownIf(m.invoke(takeDebugTrap, trap));
+        m.put('watchHit', trap);
+        // after MOV SS and POP SS also traps wait for one instruction
+        m.if(m.ne(m.get('shadow'), Shadow.STACK), () => {
+          m.put('watchHit', 0);
+          shutDownIf(m.invoke(takeDebugTrap, trap));
+        });
       },
       undefined,
       false,
@@ -117,7 +121,7 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
         // RF lets the instruction pass that IRET returned to
         const resume = m.let(m.and(m.get('eflags'), Flag.RF));
         m.put('eflags', m.and(m.get('eflags'), ~Flag.RF));
-        m.if(m.eqz(resume), () => {
+        m.if(m.eqz(m.or(resume, m.eq(m.get('shadow'), Shadow.STACK))), () => {
           const hit = m.let(m.invoke(instructionHit));
           m.if(hit, () => {
             m.put('trapArmed', 0);

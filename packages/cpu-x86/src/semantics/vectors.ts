@@ -65,5 +65,8 @@ export const Leave = {
   BUDGET: 5,
 } as const;
 
+/** Values of cell shadow beside 0: after STI interrupts wait for one instruction, after a load of SS debug traps too. */
+export const Shadow = { STI: 1, STACK: 2 } as const;
+
 /** excVector of conditions that are not exceptions: the instruction is retried after run() returned. */
 export const PAGE_WAIT = 0x100;

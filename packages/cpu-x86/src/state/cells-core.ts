@@ -70,7 +70,7 @@ export const CORE_CELLS = cells({
   trapArmed: { type: 'u32', doc: 'The instruction about to run is single-stepped' },
   request: { type: 'u32', doc: 'Not zero: somebody outside asks the loop to come back' },
   halted: { type: 'u32', doc: '1 after HLT until an event' },
-  shadow: { type: 'u32', doc: '1 while interrupts are inhibited for one instruction (STI, MOV SS, POP SS)' },
+  shadow: { type: 'u32', doc: 'Interrupts are inhibited for one instruction: 1 by STI, 2 by a load of SS (see Shadow)' },
   irqLine: { type: 'u32', doc: 'Level of the interrupt input' },
   nmiPending: { type: 'u32', doc: 'An NMI waits' },
   nmiBlocked: { type: 'u32', doc: 'In an NMI handler, until IRET' },

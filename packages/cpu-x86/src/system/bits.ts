@@ -35,6 +35,9 @@ export const CR4 = {
   PKE: 0x40_0000,
 } as const;
 
+/** DR7.GD: any access to a debug register traps. */
+export const DR7_GD = 0x2000;
+
 /** Bits of EFER. */
 export const EFER = { SCE: 1, LME: 0x100, LMA: 0x400, NXE: 0x800, SVME: 0x1000, FFXSR: 0x4000 } as const;
 

@@ -4,7 +4,7 @@ import { flushTlb, flushTlbNonGlobal } from '../interp/tlb.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro } from '../semantics/micro.ts';
 import { Vec } from '../semantics/vectors.ts';
-import { CR0, CR4, Desc, EFER } from './bits.ts';
+import { CR0, CR4, Desc, DR7_GD, EFER } from './bits.ts';
 import { updateMode } from './mode.ts';
 
 /** CR4 bits that change how linear addresses are translated. */
@@ -15,8 +15,6 @@ const CR3_RESERVED = -(1n << 40n);
 const CR3_KEEP = 1n << 63n;
 const DR6_ONES = 0xffff_0ff0;
 const DR7_ONES = 0x400;
-/** DR7.GD: any access to a debug register traps. */
-const DR7_GD = 0x2000;
 /** DR6.BD: the trap that DR7.GD causes. */
 const DR6_BD = 0x2000;
 

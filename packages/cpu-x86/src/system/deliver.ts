@@ -3,7 +3,7 @@ import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro, micro } from '../semantics/micro.ts';
 import { Flag, PAGE_WAIT, Reg, Seg, Vec } from '../semantics/vectors.ts';
-import { Desc, SysType } from './bits.ts';
+import { Desc, DR7_GD, SysType } from './bits.ts';
 import {
   descHigh,
   descLimit,
@@ -363,18 +363,19 @@ export const deliverHeld: Micro = micro('deliver_held', [], ['i32'], (m) => {
 });
 
 /**
- * Delivers #DB at `rip` with the given bits of DR6: BS for a single step, 0-3 for breakpoints. Result as of
+ * Delivers #DB at `rip` with the given bits of DR6: BS for a single step, BT for a task switch, 0-3 for breakpoints. Result as of
  * {@link deliverFault}. Breakpoints for instructions are found again when the delivery has to wait for a page.
  */
 export const takeDebugTrap: Micro = micro('debug_trap', ['i32'], ['i32'], (m) => {
   const bits = m.param('i32', 0);
   m.put('dr', m.or(m.get('dr', 6), m.extU(bits)), 6);
+  m.put('dr', m.and(m.get('dr', 7), ~DR7_GD), 7);
   m.put('excVector', Vec.DB);
   m.put('excError', 0);
   const status = m.let(m.call(m.functionOf(deliverFault)));
   m.if(m.and(status, m.eq(m.get('exitReason'), CpuExit.PAGE_WAIT)), () => {
     m.put('trapArmed', m.and(m.shrU(bits, 14), 1));
-    m.put('watchHit', m.and(bits, 15));
+    m.put('watchHit', m.and(bits, 0x800f));
   });
   m.return(status);
 });

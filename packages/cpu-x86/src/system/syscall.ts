@@ -3,7 +3,7 @@ import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro } from '../semantics/micro.ts';
 import { Flag, Reg, Seg, Vec } from '../semantics/vectors.ts';
 import { Desc, EFER } from './bits.ts';
-import { fullFlags, longModeActive, protectedMode, setSegment } from './common.ts';
+import { fullFlags, isCanonical, longModeActive, protectedMode, setSegment } from './common.ts';
 import { updateMode } from './mode.ts';
 
 const CODE = Desc.G | Desc.P | Desc.S | Desc.CODE | Desc.RW | Desc.A;
@@ -34,6 +34,8 @@ function requireSce(m: Machine): void {
 export const syscall: Micro = faultingMicro('syscall', ['i64'], (m) => {
   const next = m.param('i64', 0);
   requireSce(m);
+  // Intel has it in long mode only
+  m.raiseIf(m.and(m.get('intelRules'), m.eqz(longModeActive(m))), Vec.UD);
   const star = m.let(m.get('star'));
   const cs = m.let(m.and(m.wrap(m.shrU(star, 32)), 0xffff));
   m.if(
@@ -94,25 +96,39 @@ export const sysret: Micro = faultingMicro('sysret', ['i32'], (m) => {
   m.invoke(updateMode);
 });
 
-/** SYSENTER. On AMD it does not exist in long mode. */
+/** Not 0 in long mode on an AMD model, where SYSENTER and SYSEXIT do not exist. */
+function noSysenter(m: Machine): Val<'i32'> {
+  return m.and(m.ne(longModeActive(m), 0), m.eqz(m.get('intelRules')));
+}
+
+/** SYSENTER. */
 export const sysenter: Micro = faultingMicro('sysenter', [], (m) => {
-  m.raiseIf(longModeActive(m), Vec.UD);
+  m.raiseIf(noSysenter(m), Vec.UD);
+  const long = m.let(m.ne(longModeActive(m), 0));
+  const mask = m.let(m.select(long, m.i64(-1), 0xffff_ffff));
   const cs = m.let(m.and(m.get('sysenterCs'), 0xffff));
   m.raiseIf(m.or(m.eqz(protectedMode(m)), m.eqz(m.and(cs, 0xfffc))), Vec.GP, 0);
   m.put('eflags', m.and(m.get('eflags'), ~(Flag.VM | Flag.IF | Flag.RF)));
-  loadFlat(m, cs, m.add(m.and(cs, 0xfffc), 8), m.i32(Desc.B), 0);
-  m.put('regs', m.and(m.get('sysenterEsp'), 0xffff_ffff), Reg.SP);
-  m.put('rip', m.and(m.get('sysenterEip'), 0xffff_ffff));
+  loadFlat(m, cs, m.add(m.and(cs, 0xfffc), 8), m.select(long, m.i32(Desc.L), Desc.B), 0);
+  m.put('regs', m.and(m.get('sysenterEsp'), mask), Reg.SP);
+  m.put('rip', m.and(m.get('sysenterEip'), mask));
   m.invoke(updateMode);
 });
 
-/** SYSEXIT. On AMD it does not exist in long mode. */
-export const sysexit: Micro = faultingMicro('sysexit', [], (m) => {
-  m.raiseIf(longModeActive(m), Vec.UD);
+/** SYSEXIT: (1 with a 64-bit operand size). */
+export const sysexit: Micro = faultingMicro('sysexit', ['i32'], (m) => {
+  const wide = m.param('i32', 0);
+  m.raiseIf(noSysenter(m), Vec.UD);
   const cs = m.let(m.and(m.get('sysenterCs'), 0xfffc));
   m.raiseIf(m.or(m.or(m.eqz(protectedMode(m)), m.eqz(cs)), m.ne(m.cpl(), 0)), Vec.GP, 0);
-  loadFlat(m, m.add(cs, 16), m.add(cs, 24), m.i32(Desc.B), 3);
-  m.put('regs', m.and(m.get('regs', Reg.CX), 0xffff_ffff), Reg.SP);
-  m.put('rip', m.and(m.get('regs', Reg.DX), 0xffff_ffff));
+  const target = m.let(m.get('regs', Reg.DX));
+  const sp = m.let(m.get('regs', Reg.CX));
+  const canonical = m.and(isCanonical(m, target), isCanonical(m, sp));
+  m.raiseIf(m.and(wide, m.eqz(canonical)), Vec.GP, 0);
+  const mask = m.let(m.select(wide, m.i64(-1), 0xffff_ffff));
+  const base = m.let(m.add(cs, m.select(wide, m.i32(32), 16)));
+  loadFlat(m, base, m.add(base, 8), m.select(wide, m.i32(Desc.L), Desc.B), 3);
+  m.put('regs', m.and(sp, mask), Reg.SP);
+  m.put('rip', m.and(target, mask));
   m.invoke(updateMode);
 });

@@ -26,6 +26,9 @@ export const TASK_SOURCE = { JMP: 0, CALL: 1, IRET: 2 } as const;
 const LDT_BIT = 4;
 /** CR3 in the 32-bit TSS. */
 const CR3_FIELD = 0x1c;
+/** T flag in the 32-bit TSS: a debug trap follows the switch. */
+const TRAP_FIELD = 0x64;
+const DR6_BT_SHIFT = 15;
 const BUSY = 2 << Desc.TYPE_SHIFT;
 /** Bits of EFLAGS that a TSS can set. */
 const TASK_FLAGS =
@@ -208,11 +211,19 @@ export const taskSwitch: Micro = faultingMicro('task_switch', ['i32', 'i32', 'i6
   const limit = m.let(descLimit(m, d.desc));
   m.raiseIf(m.ltU(limit, m.select(is32, m.i32(TSS32.minLimit), TSS16.minLimit)), Vec.TS, error);
   const base = m.let(descBase(m, d.desc));
+  const trap = m.local('i32');
+  m.set(trap, 0);
   m.if(
     is32,
-    () => m.invoke(read[32], base),
+    () => {
+      m.invoke(read[32], base);
+      m.set(trap, m.and(m.loadLinear(field(m, base, TRAP_FIELD), 16, SYSTEM), 1));
+    },
     () => m.invoke(read[16], base),
   );
+  // what is written beside the outgoing TSS must be writable before that is
+  m.if(m.eq(source, TASK_SOURCE.CALL), () => m.probeWrite(tableAddress(m, base), 2, SYSTEM));
+  m.if(m.eqz(returning), () => m.probeWrite(m.add(d.at, 4), 4, SYSTEM));
 
   const flags = m.local('i32');
   m.set(flags, fullFlags(m));
@@ -268,6 +279,7 @@ export const taskSwitch: Micro = faultingMicro('task_switch', ['i32', 'i32', 'i6
     },
   );
   m.put('shadow', 0);
+  m.put('watchHit', m.shl(trap, DR6_BT_SHIFT));
   m.invoke(updateMode);
   m.put('lateFault', m.call(m.functionOf(enterTask)));
   m.invoke(updateMode);

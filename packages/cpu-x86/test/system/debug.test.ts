@@ -87,3 +87,44 @@ describe('breakpoints', () => {
     expect([b.stoppedAt, dr6(b)]).toEqual([1, 0x4001]);
   });
 });
+
+const TRACE = 'pushfq\nor dword [rsp], 0x100\nmov eax, ss\npopfq\n';
+
+describe('traps that wait', () => {
+  /** Where #DB came: offset of the pushed RIP in the code, and DR6. */
+  function trap(code: string, dr7 = 0): { at: number; dr6: number; vector: number } {
+    const b = run('long', `${code}\nnop\nnop\nud2`, AT.data, dr7, (x) => x.write32(AT.data, SEL.data32));
+    return { at: pushed(b), dr6: dr6(b), vector: b.stoppedAt };
+  }
+  const length = (code: string): number => new Box().code('long', code, AT.code);
+
+  test('a single step of STI comes at once', () => {
+    const code = `${TRACE}sti`;
+    expect(trap(code)).toEqual({ at: length(code), dr6: 0x4000, vector: 1 });
+  });
+  test('a single step of MOV SS waits for the next instruction', () => {
+    const code = `${TRACE}mov ss, eax\nnop`;
+    expect(trap(code)).toEqual({ at: length(code), dr6: 0x4000, vector: 1 });
+  });
+  test('the data breakpoint of MOV SS waits for the next instruction', () => {
+    const code = `mov ss, [${AT.data}]\nnop`;
+    expect(trap(code, ENABLE | ACCESS)).toEqual({ at: length(code), dr6: 1, vector: 1 });
+  });
+  test('ICEBP takes the trap of MOV SS along', () => {
+    const code = `${TRACE}mov ss, eax\ndb 0xf1`;
+    expect(trap(code)).toEqual({ at: length(code), dr6: 0x4000, vector: 1 });
+  });
+  test('no instruction breakpoint after MOV SS', () => {
+    const code = 'mov eax, ss\nmov ss, eax\n';
+    const b = run('long', `${code}nop\nud2`, AT.code + length(code), ENABLE);
+    expect(b.stoppedAt).toBe(6);
+  });
+  test('a single step ends HLT', () => {
+    const code = `${TRACE}hlt`;
+    expect(trap(code)).toEqual({ at: length(code), dr6: 0x4000, vector: 1 });
+  });
+  test('#DB clears GD', () => {
+    const b = run('long', 'nop\nud2', AT.code, ENABLE | 0x2000);
+    expect([b.stoppedAt, Number(b.state.getBig('dr', 7) & 0x2000n)]).toEqual([1, 0]);
+  });
+});

@@ -103,6 +103,8 @@ enc('0f a2', 'cpuid', '', { end: true });
 
 def('hlt', (m) => {
   requireCpl0(m);
+  // a single step is a debug trap, which ends the wait at once
+  m.if(m.get('trapArmed'), () => m.serialize());
   m.put('halted', 1);
   m.exit(CpuExit.HALT);
 });

@@ -4,7 +4,7 @@ import { iopl, vm86 } from '../../system/common.ts';
 import { popFlags, pushfImage } from '../../system/far-return.ts';
 import { def } from '../def.ts';
 import type { Machine } from '../machine.ts';
-import { Flag, Vec } from '../vectors.ts';
+import { Flag, Shadow, Vec } from '../vectors.ts';
 
 /** PUSHF and POPF are I/O-sensitive in VM86. */
 function checkVm86(m: Machine): void {
@@ -42,7 +42,7 @@ def('sti', (m) => {
   checkIopl(m);
   const old = m.let(m.get('eflags'));
   m.put('eflags', m.or(old, Flag.IF));
-  m.if(m.eqz(m.and(old, Flag.IF)), () => m.put('shadow', 1));
+  m.if(m.eqz(m.and(old, Flag.IF)), () => m.put('shadow', Shadow.STI));
   m.serialize();
 });
 enc('fa', 'cli');

@@ -6,7 +6,7 @@ import { inspectSelector, loadLdt, loadSegment, loadTask } from '../../system/se
 import { def } from '../def.ts';
 import type { Int, Machine } from '../machine.ts';
 import type { Operand } from '../operand.ts';
-import { Flag, Seg, Vec } from '../vectors.ts';
+import { Flag, Seg, Shadow, Vec } from '../vectors.ts';
 
 /** An operand's value widened or narrowed from a 32-bit one. */
 function sized(m: Machine, op: Operand, value: Val<'i32'>): Int {
@@ -18,7 +18,7 @@ function load(m: Machine, seg: Val<'i32'>, selector: Val<'i32'>, commit: () => v
   m.invoke(loadSegment, seg, selector);
   commit();
   m.if(m.eq(seg, Seg.SS), () => {
-    m.put('shadow', 1);
+    m.put('shadow', Shadow.STACK);
     m.serialize();
   });
 }

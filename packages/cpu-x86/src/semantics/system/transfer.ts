@@ -64,8 +64,12 @@ def('int3', (m) => soft(m, m.i32(Vec.BP), KIND_SOFT));
 def('into', (m) => {
   m.if(m.cond(0), () => soft(m, m.i32(Vec.OF), KIND_SOFT));
 });
-// INT1 is a #DB from outside the program: no privilege check
-def('int1', (m) => soft(m, m.i32(Vec.DB), 0));
+// INT1 is a #DB from outside the program: no privilege check. It takes along a trap that waits since a load of SS
+def('int1', (m) => {
+  m.put('dr', m.or(m.get('dr', 6), m.extU(m.get('watchHit'))), 6);
+  m.put('watchHit', 0);
+  soft(m, m.i32(Vec.DB), 0);
+});
 enc('cd', 'int', 'Ib', { end: true });
 enc('cc', 'int3', '', { end: true });
 enc('ce', 'into', '', { mode: 'no64' });
@@ -84,13 +88,13 @@ def('sysenter', (m) => {
   m.refetch();
 });
 def('sysexit', (m) => {
-  m.invoke(sysexit);
+  m.invoke(sysexit, m.i32(m.variant.size === 64 ? 1 : 0));
   m.refetch();
 });
 enc('0f 05', 'syscall', '', { end: true });
 enc('0f 07', 'sysret', '', { osz: true, end: true });
 enc('0f 34', 'sysenter', '', { end: true });
-enc('0f 35', 'sysexit', '', { end: true });
+enc('0f 35', 'sysexit', '', { osz: true, end: true });
 
 /** Bits that the flag instructions look at. */
 export const INTERRUPT_FLAG: number = Flag.IF;
