@@ -43,7 +43,20 @@ export interface EngineCpu {
 }
 
 let tables: HandlerTables | undefined;
-let opcodes: OpcodeMap | undefined;
+/** Opcode maps by the list of features. */
+const OPCODES = new Map<string, OpcodeMap>();
+
+/** The map of a model with these features; undefined: with all. */
+function opcodesOf(features?: ReadonlySet<string>): OpcodeMap {
+  const key = features === undefined ? '*' : [...features].sort().join();
+  let map = OPCODES.get(key);
+  if (map === undefined) {
+    map = buildOpcodeMap(handlerTables().rows, (name) => features?.has(name) ?? true);
+    OPCODES.set(key, map);
+  }
+  return map;
+}
+
 let printed: Uint8Array<ArrayBuffer> | undefined;
 let compiled: WasmModule | undefined;
 
@@ -77,13 +90,13 @@ export class X86Engine {
   readonly cache: DecodeCache;
   readonly code: EngineCode;
   readonly #bytes: Uint8Array;
+  readonly #decoder: Decoder;
   readonly #cpus: EngineCpu[] = [];
   #current: EngineCpu | undefined;
 
   constructor(memory: WasmMemory) {
     this.#bytes = new Uint8Array(memory.buffer);
     const t = handlerTables();
-    opcodes ??= buildOpcodeMap(t.rows);
     compiled ??= new wasmHost.Module(interpreterBytes());
     const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
     const host = (): CpuHost => this.#current!.host;
@@ -106,7 +119,14 @@ export class X86Engine {
       codeWritten: (at: number, length: number) => this.cache.invalidate(at >>> 0, length),
     };
     this.code = new wasmHost.Instance(compiled, { env }).exports as unknown as EngineCode;
-    this.cache = new DecodeCache(memory.buffer, new Decoder(t, opcodes, memory.buffer), t, () => this.flushWriteTags());
+    this.#decoder = new Decoder(t, opcodesOf(), memory.buffer);
+    this.cache = new DecodeCache(memory.buffer, this.#decoder, t, () => this.flushWriteTags());
+    this.cache.clear();
+  }
+
+  /** Instructions of other features become invalid for all vCPUs; without this call every one is known. */
+  setFeatures(features: ReadonlySet<string>): void {
+    this.#decoder.map = opcodesOf(features);
     this.cache.clear();
   }
 

@@ -6,4 +6,4 @@ export { apicIdOf } from './models/topology.ts';
 export type { CellType } from './state/cells.ts';
 export { CELLS, type CellName, type CellPlace, STATE } from './state/layout.ts';
 export { StateView } from './state/view.ts';
-export { X86InterruptController, type X86InterruptPort, x86Cpu } from './x86-cpu.ts';
+export { X86InterruptController, type X86InterruptPort, x86Cpu, x86Cpus } from './x86-cpu.ts';

@@ -3,6 +3,7 @@ import {
   type CpuExit,
   type CpuType,
   defineCpu,
+  Logger,
   type MachineMemory,
   type PropertyValues,
   type RegisterView,
@@ -15,14 +16,9 @@ import { attachDebug, debugAddress } from './debug/attach.ts';
 import type { X86Debug } from './debug/x86-debug.ts';
 import type { CpuHost, X86Engine } from './engine.ts';
 import { storeCpuid } from './models/cpuid-table.ts';
-import {
-  coreCount,
-  eferBits,
-  featureWords,
-  QEMU64_PROPERTIES,
-  QEMU64_SIGNATURE,
-  qemu64Cpuid,
-} from './models/qemu64.ts';
+import { coreCount, cpuidRows, eferBits } from './models/leaves.ts';
+import { CPU_PROPERTIES, type CpuConfiguration, type CpuModel, configure } from './models/model.ts';
+import { MAX, QEMU64 } from './models/qemu64.ts';
 import { apicIdOf } from './models/topology.ts';
 import { describeRegisters, registerViews } from './registers.ts';
 import { Seg } from './semantics/vectors.ts';
@@ -82,8 +78,13 @@ class X86VCpu implements VCpu {
   readonly #core: X86Cpu;
   readonly #apic: X86InterruptController;
   readonly #vmstate: CpuVmState;
+  readonly #configuration: CpuConfiguration;
 
-  constructor(properties: Readonly<Record<string, unknown>>, { index, topology, memory, bus, scope }: CpuEnvironment) {
+  constructor(
+    model: CpuModel,
+    properties: Readonly<Record<string, unknown>>,
+    { index, topology, memory, bus, scope }: CpuEnvironment,
+  ) {
     this.index = index;
     const apic = scope.get(X86InterruptController);
     this.#apic = apic;
@@ -102,11 +103,15 @@ class X86VCpu implements VCpu {
     ENGINES.set(memory, core.engine);
     this.#core = core;
     this.debug = attachDebug(core, bus, apic);
-    const words = featureWords(properties);
+    // every vCPU is of the same model, so the first one's warnings tell all
+    const warn = (text: string): void => (index === 0 ? scope.find(Logger)?.warn(text) : undefined);
+    const configuration = configure(model, properties, warn);
+    this.#configuration = configuration;
+    core.engine.setFeatures(configuration.features);
     const { cores, threads } = topology;
     const count = cores * threads;
-    storeCpuid(core.state, qemu64Cpuid(words, { apicId: apicIdOf(index, topology), count, threads }));
-    core.state.setBig('eferValid', BigInt(eferBits(words)));
+    storeCpuid(core.state, cpuidRows(configuration, { apicId: apicIdOf(index, topology), count, threads }));
+    core.state.setBig('eferValid', BigInt(eferBits(configuration.words)));
     core.state.setBig('coreCount', coreCount(count, threads));
     const tscHz = properties['tsc-frequency'];
     this.#vmstate = new CpuVmState(
@@ -168,7 +173,7 @@ class X86VCpu implements VCpu {
 
   reset(): void {
     const core = this.#core;
-    resetState(core.state, QEMU64_SIGNATURE);
+    resetState(core.state, this.#configuration.signature);
     core.rflags = 2;
     core.stateChanged();
     this.debug.restore();
@@ -231,13 +236,20 @@ class X86VCpu implements VCpu {
   }
 }
 
+/** The CPU type of a model. */
+function typeOf(model: CpuModel): CpuType {
+  return defineCpu({
+    name: model.name,
+    description: model.description,
+    properties: CPU_PROPERTIES,
+    hasTimestampCounter: true,
+    memoryPerCpu: VCPU_AREA.bytes,
+    create: (properties: PropertyValues<typeof CPU_PROPERTIES>, environment: CpuEnvironment): VCpu =>
+      new X86VCpu(model, properties, environment),
+  });
+}
+
 /** QEMU's `qemu64` without SVM. */
-export const x86Cpu: CpuType = defineCpu({
-  name: 'qemu64',
-  description: 'QEMU Virtual CPU version 2.5+, x86-64 with SSE3 and CMPXCHG16B, without SVM',
-  properties: QEMU64_PROPERTIES,
-  hasTimestampCounter: true,
-  memoryPerCpu: VCPU_AREA.bytes,
-  create: (properties: PropertyValues<typeof QEMU64_PROPERTIES>, environment: CpuEnvironment): VCpu =>
-    new X86VCpu(properties, environment),
-});
+export const x86Cpu: CpuType = typeOf(QEMU64);
+/** Every model; the first is the default. */
+export const x86Cpus: readonly CpuType[] = [x86Cpu, typeOf(MAX)];

@@ -1,5 +1,5 @@
 import { type DeviceType, defineMachineType, type MachineBuilder } from '@sterna/core';
-import { x86Cpu } from '@sterna/cpu-x86';
+import { x86Cpu, x86Cpus } from '@sterna/cpu-x86';
 import {
   buildAcpi,
   FwCfg,
@@ -44,7 +44,7 @@ export const microvm = defineMachineType({
   defaultRamSize: 128 * 2 ** 20,
   maxCpus: 288,
   defaultCpu: x86Cpu,
-  cpus: [x86Cpu],
+  cpus: x86Cpus,
   devices: DEVICES,
   build: buildMicrovm,
 });

@@ -20,10 +20,10 @@ import { isVmStateTable, type LiveHandlers, type VmState } from '../vmstate/inde
 import { BlockerList } from './blockers.ts';
 import type { BootImages, DeviceWiring, MachineBuilder, MachineType, SectionName } from './define-machine-type.ts';
 import type { EventLoop } from './event-loop.ts';
-import type { LogSink } from './log.ts';
+import { DeviceLogger, type LogSink } from './log.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunState, ShutdownCause } from './run-state.ts';
-import { Entropy, HostFiles, MachineControl, PowerButton } from './services.ts';
+import { Entropy, HostFiles, Logger, MachineControl, PowerButton } from './services.ts';
 
 /** Room beside main RAM for firmware, ACPI and device blocks. */
 const EXTRA_RAM = 32 * 2 ** 20;
@@ -215,6 +215,7 @@ export class Machine {
         for (let index = 0; index < setup.cpuCount; index++) {
           const scope = new Scope(`cpu ${index}`, machine.scope);
           machine.scope.onDispose(() => scope.dispose());
+          scope.provide(Logger, new DeviceLogger(`cpu ${index}`, machine.host.log));
           provide?.(scope, index);
           machine.cpus.push(
             setup.cpu.create(cpuProperties, {

@@ -16,7 +16,7 @@ export function roundedAs(m: Machine, mode: number, x: Val<'f64'>): Val<'f64'> {
 function roundLane(shape: Shape): Micro {
   const { bits, precision, maxExponent, name } = formatOf(shape);
   const exponentMask = BigInt(maxExponent + 1) << BigInt(precision - 1);
-  return micro(`fp_round_${name}`, ['i64', 'i32'], ['i64'], (m) => {
+  return micro(`fp_integral_${name}`, ['i64', 'i32'], ['i64'], (m) => {
     const [x, control] = [m.param('i64', 0), m.param('i32', 1)];
     const number = (name === 'f32' ? m.let(m.reinterpret(m.wrap(x))) : m.let(m.reinterpret(x))) as Val<'f64'>;
     m.if(m.ne(number, number), () => {

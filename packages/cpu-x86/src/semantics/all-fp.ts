@@ -2,6 +2,7 @@
 import './x87.ts';
 import './x87-control.ts';
 import './fxsave.ts';
+import './xsave.ts';
 import './simd-integer.ts';
 import './simd-shuffle.ts';
 import './simd-move.ts';

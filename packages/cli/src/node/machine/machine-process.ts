@@ -17,7 +17,7 @@ import {
   nodeHostFiles,
   type TscFrequency,
 } from '@sterna/core/node';
-import { x86Cpu } from '@sterna/cpu-x86';
+import { x86Cpus } from '@sterna/cpu-x86';
 import { prepareInterpreter } from '@sterna/cpu-x86/node';
 import { firmwareFinder } from '@sterna/machine-microvm/node';
 import {
@@ -108,7 +108,7 @@ export class MachineProcess {
    */
   static async create(plan: MachinePlan, registry: PluginRegistry): Promise<MachineProcess> {
     let running: MachineProcess | undefined;
-    if (planCpu(plan).cpu === x86Cpu) prepareInterpreter();
+    if (x86Cpus.includes(planCpu(plan).cpu)) prepareInterpreter();
     const chardevs = await openCharDevices(plan, () => running?.quit('host-ui'));
     try {
       running = new MachineProcess(plan, chardevs, registry);
