@@ -20,7 +20,14 @@ export interface CpuHost {
   cr8Read(): number;
   cr8Write(value: number): void;
   apicBaseRead(): number;
-  apicBaseWrite(low: number, high: number): void;
+  /** These answer false for #GP. */
+  apicBaseWrite(low: number, high: number): boolean;
+  /** x2APIC registers by their MSR less 0x800; the value has two halves. */
+  apicMsrRead(register: number, out: Uint32Array): boolean;
+  apicMsrWrite(register: number, low: number, high: number): boolean;
+  /** Arms the TSC deadline in ns from now, or disarms it. */
+  armDeadline(delay: number | undefined): void;
+  deadlinePending(): boolean;
 }
 
 /** Functions of the interpreter module that JavaScript calls; they work on the vCPU whose cells are in place. */
@@ -100,6 +107,7 @@ export class X86Engine {
     compiled ??= new wasmHost.Module(interpreterBytes());
     const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
     const host = (): CpuHost => this.#current!.host;
+    const halves = new Uint32Array(2);
     const modeKey = (): number => this.#current!.state.get('modeKey');
     const env = {
       memory,
@@ -112,7 +120,16 @@ export class X86Engine {
       cr8Read: () => host().cr8Read(),
       cr8Write: (value: number) => host().cr8Write(value),
       apicBaseRead: () => host().apicBaseRead(),
-      apicBaseWrite: (low: number, high: number) => host().apicBaseWrite(low >>> 0, high >>> 0),
+      apicBaseWrite: (low: number, high: number) => (host().apicBaseWrite(low >>> 0, high >>> 0) ? 0 : 1),
+      apicMsrRead: (register: number) => {
+        if (!host().apicMsrRead(register, halves)) return 1;
+        this.#current!.state.setHalves('temp', halves[0]!, halves[1]!);
+        return 0;
+      },
+      apicMsrWrite: (register: number, low: number, high: number) =>
+        host().apicMsrWrite(register, low >>> 0, high >>> 0) ? 0 : 1,
+      deadlineWrite: (low: number, high: number) => host().armDeadline(high < 0 ? undefined : address(low, high)),
+      deadlinePending: () => (host().deadlinePending() ? 1 : 0),
       decode: (at: number) => this.cache.lookup(at >>> 0, modeKey()),
       decodeCross: (record: number, first: number, second: number) =>
         this.cache.crossing(record, first >>> 0, second >>> 0, modeKey()),

@@ -21,7 +21,6 @@ export interface CpuStateAccess {
 /** Fields of the stream that mean nothing to this processor but go on to the next host. */
 interface Carried {
   vmVmcb: bigint;
-  tscOffset: bigint;
   interruptInjected: number;
   mpState: number;
   tsc: bigint;
@@ -38,7 +37,6 @@ interface Carried {
 
 const carriedDefaults = (): Carried => ({
   vmVmcb: 0n,
-  tscOffset: 0n,
   interruptInjected: -1,
   mpState: 0,
   tsc: 0n,
@@ -134,6 +132,8 @@ const TABLE: VmStateTable<CpuVmState> = {
     d.loadedTscKhz = 0n;
     cells(d).setBig('miscEnable', 1n);
     cells(d).set('pkru', 0);
+    cells(d).setBig('tscAdjust', 0n);
+    cells(d).setBig('tscDeadline', 0n);
     cells(d).set('fpuFop', 0);
     cells(d).setBig('fpuFip', 0n);
     cells(d).setBig('fpuFdp', 0n);
@@ -216,7 +216,7 @@ const TABLE: VmStateTable<CpuVmState> = {
     }),
     wide(f, 'env.vm_hsave', 'vmHsave'),
     f.u64(carried('vmVmcb', 'env.vm_vmcb')),
-    f.u64(carried('tscOffset', 'env.tsc_offset')),
+    wide(f, 'env.tsc_offset', 'tscOffset'),
     f.u64({ name: 'env.intercept', get: () => 0n, set: (_, v) => noSvm(v, 'intercept') }),
     ...['cr_read', 'cr_write', 'dr_read', 'dr_write'].map((name) =>
       f.u16({ name: `env.intercept_${name}`, get: () => 0, set: (_, v) => noSvm(BigInt(v), `intercept_${name}`) }),
@@ -269,6 +269,18 @@ const TABLE: VmStateTable<CpuVmState> = {
       needed: (d) =>
         cells(d).get('fpuFop') !== 0 || cells(d).getBig('fpuFip') !== 0n || cells(d).getBig('fpuFdp') !== 0n,
       fields: (f) => [u16Cell(f, 'env.fpop', 'fpuFop'), wide(f, 'env.fpip', 'fpuFip'), wide(f, 'env.fpdp', 'fpuFdp')],
+    },
+    {
+      name: 'cpu/msr_tsc_adjust',
+      version: 1,
+      needed: (d) => cells(d).getBig('tscAdjust') !== 0n,
+      fields: (f) => [wide(f, 'env.tsc_adjust', 'tscAdjust')],
+    },
+    {
+      name: 'cpu/msr_tscdeadline',
+      version: 1,
+      needed: (d) => cells(d).getBig('tscDeadline') !== 0n,
+      fields: (f) => [wide(f, 'env.tsc_deadline', 'tscDeadline')],
     },
     {
       name: 'cpu/msr_ia32_misc_enable',

@@ -24,6 +24,7 @@ import { describeRegisters, registerViews } from './registers.ts';
 import { Seg } from './semantics/vectors.ts';
 import { VCPU_AREA } from './state/memory-map.ts';
 import { INIT_KEEPS, keepCell } from './system/init.ts';
+import { MsrFeature } from './system/msr-local.ts';
 import { resetState } from './system/reset.ts';
 import { CpuVmState, cpuSections } from './vmstate.ts';
 
@@ -40,7 +41,13 @@ export interface X86InterruptController {
   setTpr(value: number): void;
   /** APIC base MSR. `setBase` answers false for a value that must fault. */
   getBase(): number;
-  setBase(value: number): boolean;
+  setBase(value: number, x2apicExists: boolean): boolean;
+  /** MSRs of x2APIC mode, numbered from 0x800; false when the access must fault. `out` gets the value's halves. */
+  readX2apic(register: number, out: Uint32Array): boolean;
+  writeX2apic(register: number, low: number, high: number): boolean;
+  /** TSC deadline in ns from now, or none. */
+  armDeadline(delay: number | undefined): void;
+  readonly deadlinePending: boolean;
   /** The CPU took an INIT. */
   initReset(): void;
   /** Start-up vector if the CPU waits for one, else -1; ends the wait. */
@@ -97,7 +104,12 @@ class X86VCpu implements VCpu {
       cr8Read: () => apic.getTpr(),
       cr8Write: (value) => apic.setTpr(value),
       apicBaseRead: () => apic.getBase(),
-      apicBaseWrite: (low, high) => void apic.setBase(high * 2 ** 32 + low),
+      apicBaseWrite: (low, high) =>
+        apic.setBase(high * 2 ** 32 + low, (core.state.get('msrFeatures') & MsrFeature.X2APIC) !== 0),
+      apicMsrRead: (register, out) => apic.readX2apic(register, out),
+      apicMsrWrite: (register, low, high) => apic.writeX2apic(register, low, high),
+      armDeadline: (delay) => apic.armDeadline(delay),
+      deadlinePending: () => apic.deadlinePending,
     };
     const core = new X86Cpu(memory.memory, host, placement(index, memory));
     ENGINES.set(memory, core.engine);

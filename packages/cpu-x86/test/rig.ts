@@ -26,7 +26,11 @@ export class Rig {
       cr8Read: () => 0,
       cr8Write: () => {},
       apicBaseRead: () => 0xfee00900 | 0,
-      apicBaseWrite: () => {},
+      apicBaseWrite: () => true,
+      apicMsrRead: () => false,
+      apicMsrWrite: () => false,
+      armDeadline: () => {},
+      deadlinePending: () => false,
       ...host,
     });
   }

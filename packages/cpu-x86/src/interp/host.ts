@@ -16,8 +16,16 @@ export const cr8Read: HostFunction = hostFunction('cr8Read', 0, 1);
 export const cr8Write: HostFunction = hostFunction('cr8Write', 1);
 /** Low half of the APIC base register. */
 export const apicBaseRead: HostFunction = hostFunction('apicBaseRead', 0, 1);
-/** Writes the APIC base register: low, high half. */
-export const apicBaseWrite: HostFunction = hostFunction('apicBaseWrite', 2);
+/** Writes the APIC base register: low, high half; 1 asks for #GP. */
+export const apicBaseWrite: HostFunction = hostFunction('apicBaseWrite', 2, 1);
+/** Reads an x2APIC register (its MSR less 0x800) into temp[0]; 1 asks for #GP. */
+export const apicMsrRead: HostFunction = hostFunction('apicMsrRead', 1, 1);
+/** Writes an x2APIC register: its MSR less 0x800, low, high half; 1 asks for #GP. */
+export const apicMsrWrite: HostFunction = hostFunction('apicMsrWrite', 3, 1);
+/** Arms the local APIC's TSC deadline: ns from now, low and high half; negative disarms. */
+export const deadlineWrite: HostFunction = hostFunction('deadlineWrite', 2);
+/** Whether the TSC deadline is still to come. */
+export const deadlinePending: HostFunction = hostFunction('deadlinePending', 0, 1);
 /** Decodes at a host address under the current mode key; returns the record. */
 export const decode: HostFunction = hostFunction('decode', 1, 1);
 /** Decodes an instruction that crosses a page: record of the crossing, host address of its start, host page of its rest. */

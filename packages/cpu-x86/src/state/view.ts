@@ -48,6 +48,13 @@ export class StateView {
     else this.#bytes[at] = value;
   }
 
+  /** Sets a 64-bit cell from its halves. */
+  setHalves(name: CellName, low: number, high: number, index = 0): void {
+    const at = this.#at(name, index) >>> 2;
+    this.#u32[at] = low;
+    this.#u32[at + 1] = high;
+  }
+
   /** A signed 32-bit cell. */
   getSigned(name: CellName, index = 0): number {
     return this.get(name, index) | 0;

@@ -1,6 +1,7 @@
 import { CPUID_ROW } from '../models/cpuid-table.ts';
 import type { StateView } from '../state/view.ts';
 import { CR4 } from './bits.ts';
+import { MsrFeature } from './msr-local.ts';
 
 /** Register of a CPUID row by its place in the table. */
 const EBX = 3;
@@ -20,6 +21,12 @@ const WITH_FEATURE: readonly (readonly [cr4: number, leaf: number, register: num
   [CR4.UMIP, 7, ECX, 2],
   [CR4.PKE, 7, ECX, 3],
 ];
+/** Registers of msr-local.ts that come with a feature. */
+const MSR_FEATURES: readonly (readonly [feature: number, leaf: number, register: number, bit: number])[] = [
+  [MsrFeature.TSC_ADJUST, 7, EBX, 1],
+  [MsrFeature.X2APIC, 1, ECX, 21],
+  [MsrFeature.TSC_DEADLINE, 1, ECX, 24],
+];
 /** EBX of leaf 0 of Intel models: "Genu". */
 const INTEL = 0x756e_6547;
 
@@ -36,5 +43,8 @@ export function deriveFeatures(state: StateView): void {
   let valid: number = ALWAYS;
   for (const [cr4, leaf, register, bit] of WITH_FEATURE) if ((word(leaf, register) >>> bit) & 1) valid |= cr4;
   state.setBig('cr4Valid', BigInt(valid));
+  let msrs = 0;
+  for (const [feature, leaf, register, bit] of MSR_FEATURES) if ((word(leaf, register) >>> bit) & 1) msrs |= feature;
+  state.set('msrFeatures', msrs);
   state.set('intelRules', word(0, EBX) === INTEL ? 1 : 0);
 }

@@ -3,6 +3,8 @@ import type { StateView } from '../state/view.ts';
 
 /** What INIT does not change (SDM volume 3, table 10-1; QEMU's state preserved by INIT). */
 export const INIT_KEEPS: readonly CellName[] = [
+  'tscOffset',
+  'tscAdjust',
   'xmm',
   'fpMant',
   'fpExp',

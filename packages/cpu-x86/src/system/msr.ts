@@ -8,6 +8,7 @@ import { type CellName, STATE } from '../state/layout.ts';
 import { CR0, EFER } from './bits.ts';
 import { isCanonical } from './common.ts';
 import { updateMode } from './mode.ts';
+import { readLocalMsr, writeLocalMsr } from './msr-local.ts';
 
 /** MCG_CAP of the model: ten banks, MCG_CTL present, SER. */
 export const MCG_CAP = 0x100_010an;
@@ -29,7 +30,7 @@ type MsrRow =
 
 /**
  * Model-specific registers that are plain state (SDM volume 4, AMD APM volume 2 appendix A). What is not here and not
- * special below reads as 0 and ignores writes, as QEMU does.
+ * special below reads as 0 and ignores writes, as QEMU does; a few whose absence guests rely on raise #GP.
  */
 const MSRS: readonly (readonly [number, MsrRow])[] = [
   [0xc000_0100, { kind: 'cell', cell: 'segBase', index: Seg.FS, check: 'canonical' }],
@@ -64,6 +65,10 @@ const MCG_CTL = 0x17b;
 const CORE_THREAD_COUNT = 0x35;
 const MCE_BANKS = 0x400;
 const MCE_BANK_CELLS = 40;
+/** The architecture has room for 32 banks; those above the model's do not exist. */
+const MCE_ALL_CELLS = 128;
+/** SPEC_CTRL, PRED_CMD and FLUSH_CMD: guests probe for them, and no model has them. */
+const ABSENT = [0x48, 0x49, 0x10b];
 
 /** Runs `fn` when the MSR number is in a range, with the offset in it, then returns. */
 function inRange(m: Machine, n: Val<'i32'>, first: number, count: number, fn: (offset: Val<'i32'>) => void): void {
@@ -83,6 +88,15 @@ function writeCell(m: Machine, cell: CellName, index: Val<'i32'> | number, value
   m.put(cell, (STATE[cell].type === 'u64' ? value : m.wrap(value)) as never, index);
 }
 
+/** MCi_CTL, STATUS, ADDR, MISC: the status can only be cleared. */
+const MCE_STATUS = 1;
+
+/** #GP for registers that must not seem to be there. */
+function refuseAbsent(m: Machine, n: Val<'i32'>): void {
+  const absent = ABSENT.map((number) => m.eq(n, number)).reduce((a, b) => m.or(a, b));
+  m.raiseIf(m.or(m.ltU(m.sub(n, MCE_BANKS), MCE_ALL_CELLS), absent), Vec.GP, 0);
+}
+
 /** RDMSR: reads the register with the number into temp[0]. */
 export const readMsr: Micro = faultingMicro('read_msr', ['i32'], (m) => {
   const n = m.param('i32', 0);
@@ -99,6 +113,8 @@ export const readMsr: Micro = faultingMicro('read_msr', ['i32'], (m) => {
   inRange(m, n, MCG_CTL, 1, () => give(m.get('mcgCtl')));
   inRange(m, n, CORE_THREAD_COUNT, 1, () => give(m.get('coreCount')));
   inRange(m, n, MCE_BANKS, MCE_BANK_CELLS, (offset) => give(m.get('mceBanks', offset)));
+  readLocalMsr(m, n);
+  refuseAbsent(m, n);
   m.put('temp', 0, 0);
 });
 
@@ -131,10 +147,17 @@ export const writeMsr: Micro = faultingMicro('write_msr', ['i32', 'i64'], (m) =>
     m.put('efer', next);
     m.if(m.and(changed, EFER.NXE), () => m.invoke(flushTlb));
   });
-  inRange(m, n, APIC_BASE, 1, () => m.hostCall(apicBaseWrite, m.wrap(value), m.wrap(m.shrU(value, 32))));
+  writeLocalMsr(m, n, value);
+  inRange(m, n, APIC_BASE, 1, () =>
+    m.raiseIf(m.hostCall(apicBaseWrite, m.wrap(value), m.wrap(m.shrU(value, 32))), Vec.GP, 0),
+  );
   const allOrNothing = m.let(m.or(m.eqz(value), m.eq(value, -1)));
   inRange(m, n, MCG_CTL, 1, () => m.if(allOrNothing, () => m.put('mcgCtl', value)));
   inRange(m, n, MCE_BANKS, MCE_BANK_CELLS, (offset) => {
-    m.if(m.or(m.ne(m.and(offset, 3), 0), allOrNothing), () => m.put('mceBanks', value, offset));
+    const part = m.let(m.and(offset, 3));
+    m.raiseIf(m.and(m.eqz(part), m.eqz(allOrNothing)), Vec.GP, 0);
+    m.raiseIf(m.and(m.eq(part, MCE_STATUS), m.ne(value, 0)), Vec.GP, 0);
+    m.put('mceBanks', value, offset);
   });
+  refuseAbsent(m, n);
 });

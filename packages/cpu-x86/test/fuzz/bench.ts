@@ -182,7 +182,11 @@ export class Bench {
       cr8Read: () => 3,
       cr8Write: (v) => void this.log.push(65, v, 0, now()),
       apicBaseRead: () => 0xfee00900 | 0,
-      apicBaseWrite: () => {},
+      apicBaseWrite: () => true,
+      apicMsrRead: () => false,
+      apicMsrWrite: () => false,
+      armDeadline: () => {},
+      deadlinePending: () => false,
     });
   }
 

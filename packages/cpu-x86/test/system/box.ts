@@ -79,7 +79,11 @@ export class Box {
       cr8Read: () => 0,
       cr8Write: () => {},
       apicBaseRead: () => 0xfee0_0900,
-      apicBaseWrite: () => {},
+      apicBaseWrite: () => true,
+      apicMsrRead: () => false,
+      apicMsrWrite: () => false,
+      armDeadline: () => {},
+      deadlinePending: () => false,
       ...host,
     });
     this.state = this.cpu.state;
