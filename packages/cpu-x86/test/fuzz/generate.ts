@@ -1,8 +1,10 @@
-import { DATA_PAGES, pointer } from './bench.ts';
-import { Encoder, little } from './encode.ts';
-import type { Fix, Happening, Program, Unit } from './program.ts';
+import { little } from './encode.ts';
+import { Hazards } from './hazards.ts';
+import { END_VECTOR } from './places.ts';
+import { pointer } from './processor.ts';
+import type { Fix, Happening, Program } from './program.ts';
 import { Random } from './random.ts';
-import { END_VECTOR, WORLD_NAMES, type World, type WorldName, world } from './world.ts';
+import { WORLD_NAMES, type WorldName, world } from './world.ts';
 
 const CONDITION = { equal: 4, notEqual: 5 } as const;
 /** Where counters and tables are in the first data page. */
@@ -21,48 +23,25 @@ export function generateProgram(seed: number, options: GenerateProgramOptions = 
   const names = options.worlds ?? WORLD_NAMES;
   // 64-bit programs are most of what is run
   const name = random.weighted(names.map((n) => [n.startsWith('long') ? 3 : n === 'real' ? 0.7 : 1, n] as const));
-  return new Generator(seed, random, world(name), options.plain === true).make();
+  return new Generator(random, world(name), options.plain === true).make(seed);
 }
 
-class Generator {
-  readonly #seed: number;
-  readonly #random: Random;
-  readonly #world: World;
-  readonly #plain: boolean;
-  readonly #encoder: Encoder;
-  readonly #units: Unit[] = [];
-  readonly #words: { at: number; label?: number; value?: number }[] = [];
-  /** Labels of units whose immediate may be changed by the program: label and offset of the immediate. */
-  readonly #patchable: { label: number; at: number }[] = [];
-  readonly #labelled: number[] = [];
-  readonly #functions: number[] = [];
-  #labels = 1;
-  #counters = 0;
-  #nesting = 0;
-  #smc = false;
-
-  constructor(seed: number, random: Random, w: World, plain: boolean) {
-    this.#seed = seed;
-    this.#random = random;
-    this.#world = w;
-    this.#plain = plain;
-    this.#encoder = new Encoder(random, w);
-  }
-
-  make(): Program {
-    const r = this.#random;
-    const w = this.#world;
-    const start = this.#labels++;
-    const resume = this.#labels++;
-    this.#smc = !this.#plain && r.chance(0.4);
-    for (let i = r.int(4); i > 0; i--) this.#functions.push(this.#labels++);
+class Generator extends Hazards {
+  /** The program of a seed. */
+  make(seed: number): Program {
+    const r = this.random;
+    const w = this.world;
+    const start = this.labels++;
+    const resume = this.labels++;
+    this.smc = !this.plain && r.chance(0.4);
+    for (let i = r.int(4); i > 0; i--) this.functions.push(this.labels++);
     const rounds = r.weighted([
       [3, r.between(2, 10)],
       [1, r.between(20, 60)],
     ]);
-    this.#words.push({ at: WORDS.outer, value: rounds });
-    this.#add({ bytes: [], label: start });
-    this.#block(
+    this.words.push({ at: WORDS.outer, value: rounds });
+    this.add({ bytes: [], label: start });
+    this.block(
       r.weighted([
         [3, r.between(3, 12)],
         [2, r.between(12, 40)],
@@ -70,27 +49,27 @@ class Generator {
       ]),
     );
     // dec dword [outer]; jnz start
-    this.#add({ ...this.#absolute([...this.#wide32(), 0xff], 1, w.data + WORDS.outer), label: resume });
-    this.#jcc(CONDITION.notEqual, start);
-    this.#add({ bytes: [0xcd, END_VECTOR] });
-    for (const label of this.#functions) {
-      this.#add({ bytes: [], label });
-      this.#nesting = 2;
-      this.#block(r.between(1, 10));
-      this.#add({ bytes: r.chance(0.1) ? [0xc2, 0, 0] : [0xc3] });
+    this.add({ ...this.absolute([...this.wide32(), 0xff], 1, w.data + WORDS.outer), label: resume });
+    this.jcc(CONDITION.notEqual, start);
+    this.add({ bytes: [0xcd, END_VECTOR] });
+    for (const label of this.functions) {
+      this.add({ bytes: [], label });
+      this.nesting = 2;
+      this.block(r.between(1, 10));
+      this.add({ bytes: r.chance(0.1) ? [0xc2, 0, 0] : [0xc3] });
     }
     return {
-      seed: this.#seed,
+      seed,
       world: w.name,
-      units: this.#units,
+      units: this.units,
       offset: r.weighted([
         [3, r.int(256)],
         [2, 0x1000 - r.between(1, 200)],
         [1, r.int(w.codeSize >>> 1)],
       ]),
-      happenings: this.#happenings(),
+      happenings: this.happenings(),
       stateSeed: r.u32(),
-      words: this.#words,
+      words: this.words,
       resumeLabel: resume,
       limit: r.weighted([
         [2, 1500],
@@ -99,10 +78,10 @@ class Generator {
     };
   }
 
-  #happenings(): Happening[] {
-    const r = this.#random;
+  happenings(): Happening[] {
+    const r = this.random;
     const out: Happening[] = [];
-    if (!r.chance(this.#plain ? 0.3 : 0.7)) return out;
+    if (!r.chance(this.plain ? 0.3 : 0.7)) return out;
     for (let n = r.between(1, 6); n > 0; n--) {
       const what = r.weighted<Happening['what']>([
         [5, 'irq'],
@@ -121,82 +100,58 @@ class Generator {
     return out.sort((a, b) => a.at - b.at);
   }
 
-  #add(unit: Unit): void {
-    this.#units.push(unit);
+  block(count: number): void {
+    for (let i = 0; i < count; i++) this.item();
   }
 
-  /** Prefix for 32-bit operands. */
-  #wide32(): number[] {
-    return this.#world.bits === 16 ? [0x66] : [];
-  }
-
-  /** Opcode bytes with a memory operand at an absolute address. */
-  #absolute(opcode: readonly number[], reg: number, address: number, after: readonly number[] = []): Unit {
-    const { bits } = this.#world;
-    const modrm = bits === 16 ? [6 | (reg << 3)] : bits === 32 ? [5 | (reg << 3)] : [4 | (reg << 3), 0x25];
-    return { bytes: [...opcode, ...modrm, ...little(address, bits === 16 ? 2 : 4), ...after] };
-  }
-
-  #jcc(condition: number, label: number): void {
-    const wide = this.#world.bits === 16 ? 2 : 4;
-    this.#add({
-      bytes: [0x0f, 0x80 | condition, ...little(0, wide)],
-      fixes: [{ at: 2, bytes: wide, label, relative: true }],
-    });
-  }
-
-  #block(count: number): void {
-    for (let i = 0; i < count; i++) this.#item();
-  }
-
-  #item(): void {
-    const r = this.#random;
-    const plain = this.#plain;
-    const w = this.#world;
+  item(): void {
+    const r = this.random;
+    const plain = this.plain;
+    const w = this.world;
     r.weighted<() => void>([
-      [50, () => this.#straight()],
-      [9, () => this.#reload()],
-      [9, () => this.#flags()],
-      [7, () => this.#forward()],
-      [this.#nesting < 2 ? 5 : 0, () => this.#loop()],
-      [this.#functions.length > 0 ? 5 : 0, () => this.#call()],
-      [3, () => this.#table()],
-      [5, () => this.#stack()],
-      [4, () => this.#string()],
-      [this.#smc ? 6 : 0, () => this.#modify()],
-      [2, () => this.#divide()],
-      [2, () => this.#patchableUnit()],
-      [1.5, () => this.#crossing()],
-      [plain ? 0 : 3, () => this.#device()],
-      [plain ? 0 : 3, () => this.#fault()],
-      [plain ? 0 : 3, () => this.#system()],
-      [plain || w.bits === 16 ? 0 : 1, () => this.#add({ bytes: [0x0f, r.pick([0xa2, 0x31])] })],
+      [50, () => this.straight()],
+      [9, () => this.reload()],
+      [9, () => this.flags()],
+      [7, () => this.forward()],
+      [this.nesting < 2 ? 5 : 0, () => this.loop()],
+      [this.functions.length > 0 ? 5 : 0, () => this.call()],
+      [3, () => this.table()],
+      [5, () => this.stack()],
+      [4, () => this.string()],
+      [this.smc ? 6 : 0, () => this.modify()],
+      [2, () => this.divide()],
+      [2, () => this.patchableUnit()],
+      [1.5, () => this.crossing()],
+      [plain ? 0 : 3, () => this.device()],
+      [plain ? 0 : 3, () => this.fault()],
+      [plain ? 0 : 3, () => this.system()],
+      [plain || w.bits === 16 ? 0 : 1, () => this.add({ bytes: [0x0f, r.pick([0xa2, 0x31])] })],
     ])();
   }
 
-  #straight(): void {
-    const unit = this.#encoder.instruction();
-    if (this.#random.chance(0.1)) {
-      const label = this.#labels++;
-      this.#labelled.push(label);
-      this.#add({ ...unit, label });
-    } else this.#add(unit);
+  straight(): void {
+    const unit = this.encoder.instruction();
+    if (this.random.chance(0.1)) {
+      const label = this.labels++;
+      this.labelled.push(label);
+      this.add({ ...unit, label });
+    } else this.add(unit);
   }
 
   /** mov pointer, address in the data area */
-  #reload(): void {
-    const r = this.#random;
-    const { bits } = this.#world;
-    const reg = r.pick(this.#encoder.pointers);
+  reload(): void {
+    const r = this.random;
+    const { bits } = this.world;
+    const reg = r.pick(this.encoder.pointers);
     const rex = reg & 8 ? [0x41] : [];
-    this.#add({ bytes: [...rex, 0xb8 | (reg & 7), ...little(pointer(r, this.#world), bits === 16 ? 2 : 4)] });
+    this.add({ bytes: [...rex, 0xb8 | (reg & 7), ...little(pointer(r, this.world), bits === 16 ? 2 : 4)] });
   }
 
   /** An instruction that makes flags and one that uses them, perhaps with something between. */
-  #flags(): void {
-    const r = this.#random;
-    const e = this.#encoder;
-    this.#add(
+  flags(): void {
+    const r = this.random;
+    const e = this.encoder;
+    this.add(
       e.named(
         'add',
         'sub',
@@ -228,102 +183,102 @@ class Generator {
       ),
     );
     if (r.chance(0.3))
-      this.#add(e.named('mov', 'lea', 'inc', 'dec', 'movzx', 'not', 'bswap', 'paddb', 'xchg', 'shl', 'rcl'));
+      this.add(e.named('mov', 'lea', 'inc', 'dec', 'movzx', 'not', 'bswap', 'paddb', 'xchg', 'shl', 'rcl'));
     if (r.chance(0.4)) {
-      const label = this.#labels++;
-      this.#jcc(r.int(16), label);
-      this.#add(e.instruction());
-      this.#add({ bytes: [], label });
-    } else this.#add(e.named('setcc', 'cmovcc', 'adc', 'sbb', 'rcl', 'rcr', 'lahf', 'pushf', 'cmc', 'salc', 'daa'));
+      const label = this.labels++;
+      this.jcc(r.int(16), label);
+      this.add(e.instruction());
+      this.add({ bytes: [], label });
+    } else this.add(e.named('setcc', 'cmovcc', 'adc', 'sbb', 'rcl', 'rcr', 'lahf', 'pushf', 'cmc', 'salc', 'daa'));
   }
 
   /** A branch over some instructions. */
-  #forward(): void {
-    const r = this.#random;
-    const label = this.#labels++;
-    const wide = this.#world.bits === 16 ? 2 : 4;
+  forward(): void {
+    const r = this.random;
+    const label = this.labels++;
+    const wide = this.world.bits === 16 ? 2 : 4;
     r.weighted<() => void>([
-      [6, () => this.#jcc(r.int(16), label)],
+      [6, () => this.jcc(r.int(16), label)],
       [
         1,
-        () => this.#add({ bytes: [0xe9, ...little(0, wide)], fixes: [{ at: 1, bytes: wide, label, relative: true }] }),
+        () => this.add({ bytes: [0xe9, ...little(0, wide)], fixes: [{ at: 1, bytes: wide, label, relative: true }] }),
       ],
       [
         2,
         () =>
-          this.#add({
+          this.add({
             bytes: [r.pick([0xe0, 0xe1, 0xe2, 0xe3]), 0],
             fixes: [{ at: 1, bytes: 1, label, relative: true }],
           }),
       ],
     ])();
-    const short = this.#units.at(-1)!.bytes.length === 2;
-    if (short) for (let i = r.between(1, 4); i > 0; i--) this.#add(this.#encoder.instruction());
-    else this.#block(r.between(1, 6));
-    this.#add({ bytes: [], label });
+    const short = this.units.at(-1)!.bytes.length === 2;
+    if (short) for (let i = r.between(1, 4); i > 0; i--) this.add(this.encoder.instruction());
+    else this.block(r.between(1, 6));
+    this.add({ bytes: [], label });
   }
 
   /** A counted loop, with the counter in memory or in a register that nothing else uses. */
-  #loop(): void {
-    const r = this.#random;
-    const w = this.#world;
-    const label = this.#labels++;
+  loop(): void {
+    const r = this.random;
+    const w = this.world;
+    const label = this.labels++;
     const count = r.chance(0.8) ? r.between(2, 12) : r.between(20, 100);
-    this.#nesting++;
+    this.nesting++;
     if (r.chance(0.1)) {
       // mov ecx, count; ...; loop
-      this.#add({ bytes: [0xb9, ...little(count, w.bits === 16 ? 2 : 4)] });
-      this.#add({ bytes: [], label });
+      this.add({ bytes: [0xb9, ...little(count, w.bits === 16 ? 2 : 4)] });
+      this.add({ bytes: [], label });
       for (let i = r.int(3); i >= 0; i--)
-        this.#add(this.#encoder.named('add', 'mov', 'xor', 'addps', 'paddw', 'shl', 'adc'));
-      this.#add({ bytes: [r.pick([0xe0, 0xe1, 0xe2, 0xe2]), 0], fixes: [{ at: 1, bytes: 1, label, relative: true }] });
+        this.add(this.encoder.named('add', 'mov', 'xor', 'addps', 'paddw', 'shl', 'adc'));
+      this.add({ bytes: [r.pick([0xe0, 0xe1, 0xe2, 0xe2]), 0], fixes: [{ at: 1, bytes: 1, label, relative: true }] });
     } else if (w.bits === 64 && r.chance(0.6)) {
-      const reg = 13 + this.#nesting;
-      this.#add({ bytes: [0x41, 0xb8 | (reg & 7), ...little(count, 4)] });
-      this.#add({ bytes: [], label });
-      this.#block(r.between(1, 8));
-      if (r.chance(0.5)) this.#add({ bytes: [0x41, 0xff, 0xc8 | (reg & 7)] });
-      else this.#add({ bytes: [0x49, 0x83, 0xe8 | (reg & 7), 1] });
-      this.#jcc(CONDITION.notEqual, label);
+      const reg = 13 + this.nesting;
+      this.add({ bytes: [0x41, 0xb8 | (reg & 7), ...little(count, 4)] });
+      this.add({ bytes: [], label });
+      this.block(r.between(1, 8));
+      if (r.chance(0.5)) this.add({ bytes: [0x41, 0xff, 0xc8 | (reg & 7)] });
+      else this.add({ bytes: [0x49, 0x83, 0xe8 | (reg & 7), 1] });
+      this.jcc(CONDITION.notEqual, label);
     } else {
-      const address = w.data + WORDS.counters + 4 * (this.#counters++ & 15);
-      this.#add(this.#absolute([...this.#wide32(), 0xc7], 0, address, little(count, 4)));
-      this.#add({ bytes: [], label });
-      this.#block(r.between(1, 8));
-      this.#add(this.#absolute([...this.#wide32(), 0xff], 1, address));
-      this.#jcc(CONDITION.notEqual, label);
+      const address = w.data + WORDS.counters + 4 * (this.counters++ & 15);
+      this.add(this.absolute([...this.wide32(), 0xc7], 0, address, little(count, 4)));
+      this.add({ bytes: [], label });
+      this.block(r.between(1, 8));
+      this.add(this.absolute([...this.wide32(), 0xff], 1, address));
+      this.jcc(CONDITION.notEqual, label);
     }
-    this.#nesting--;
+    this.nesting--;
   }
 
-  #call(): void {
-    const r = this.#random;
-    const { bits } = this.#world;
-    const label = r.pick(this.#functions);
+  call(): void {
+    const r = this.random;
+    const { bits } = this.world;
+    const label = r.pick(this.functions);
     const wide = bits === 16 ? 2 : 4;
     const fixes = (at: number, relative: boolean): Fix[] => [{ at, bytes: wide, label, relative }];
     r.weighted<() => void>([
-      [4, () => this.#add({ bytes: [0xe8, ...little(0, wide)], fixes: fixes(1, true) })],
+      [4, () => this.add({ bytes: [0xe8, ...little(0, wide)], fixes: fixes(1, true) })],
       // mov eax, function; call rax
       [
         2,
-        () => this.#add({ bytes: [0xb8, ...little(0, wide), 0xff, 0xd0], starts: [1 + wide], fixes: fixes(1, false) }),
+        () => this.add({ bytes: [0xb8, ...little(0, wide), 0xff, 0xd0], starts: [1 + wide], fixes: fixes(1, false) }),
       ],
       [
         1,
         () => {
           const at = WORDS.pointers + 8 * r.int(8);
-          this.#words.push({ at, label });
-          this.#add(this.#absolute([0xff], 2, this.#world.data + at));
+          this.words.push({ at, label });
+          this.add(this.absolute([0xff], 2, this.world.data + at));
         },
       ],
       // push return address and function; ret
       [
         0.7,
         () => {
-          const back = this.#labels++;
+          const back = this.labels++;
           const push = 1 + wide;
-          this.#add({
+          this.add({
             bytes: [0x68, ...little(0, wide), 0x68, ...little(0, wide), 0xc3],
             starts: [push, 2 * push],
             fixes: [
@@ -331,106 +286,106 @@ class Generator {
               { at: 1 + push, bytes: wide, label, relative: false },
             ],
           });
-          this.#add({ bytes: [], label: back });
+          this.add({ bytes: [], label: back });
         },
       ],
     ])();
   }
 
   /** A jump through a table of addresses. */
-  #table(): void {
-    const r = this.#random;
-    const w = this.#world;
+  table(): void {
+    const r = this.random;
+    const w = this.world;
     const entries = r.pick([2, 4]);
     const at = WORDS.table + 0x20 * r.int(4);
-    const end = this.#labels++;
-    const labels = Array.from({ length: entries }, () => this.#labels++);
-    labels.forEach((label, i) => void this.#words.push({ at: at + (i * w.bits) / 8, label }));
+    const end = this.labels++;
+    const labels = Array.from({ length: entries }, () => this.labels++);
+    labels.forEach((label, i) => void this.words.push({ at: at + (i * w.bits) / 8, label }));
     const address = w.data + at;
     if (w.bits === 16) {
       // and bx, entries - 1; add bx, bx; jmp [bx + table]
-      this.#add({ bytes: [0x83, 0xe3, entries - 1, 0x01, 0xdb, 0xff, 0xa7, ...little(address, 2)], starts: [3, 5] });
+      this.add({ bytes: [0x83, 0xe3, entries - 1, 0x01, 0xdb, 0xff, 0xa7, ...little(address, 2)], starts: [3, 5] });
     } else {
       const scale = w.bits === 64 ? 3 : 2;
-      this.#add({ bytes: [0x83, 0xe0, entries - 1, 0xff, 0x24, 5 | (scale << 6), ...little(address, 4)], starts: [3] });
+      this.add({ bytes: [0x83, 0xe0, entries - 1, 0xff, 0x24, 5 | (scale << 6), ...little(address, 4)], starts: [3] });
     }
     const wide = w.bits === 16 ? 2 : 4;
     labels.forEach((label) => {
-      this.#add({ bytes: [], label });
-      for (let i = r.int(3); i >= 0; i--) this.#add(this.#encoder.instruction());
+      this.add({ bytes: [], label });
+      for (let i = r.int(3); i >= 0; i--) this.add(this.encoder.instruction());
       if (r.chance(0.7))
-        this.#add({ bytes: [0xe9, ...little(0, wide)], fixes: [{ at: 1, bytes: wide, label: end, relative: true }] });
+        this.add({ bytes: [0xe9, ...little(0, wide)], fixes: [{ at: 1, bytes: wide, label: end, relative: true }] });
     });
-    this.#add({ bytes: [], label: end });
+    this.add({ bytes: [], label: end });
   }
 
-  #stack(): void {
-    const r = this.#random;
-    const e = this.#encoder;
+  stack(): void {
+    const r = this.random;
+    const e = this.encoder;
     const reg = (): number => r.pick(e.free) & 7;
     r.weighted<() => void>([
       [
         4,
         () => {
-          this.#add({ bytes: [0x50 | reg()] });
-          for (let i = r.int(3); i > 0; i--) this.#add(e.instruction());
-          this.#add({ bytes: [0x58 | reg()] });
+          this.add({ bytes: [0x50 | reg()] });
+          for (let i = r.int(3); i > 0; i--) this.add(e.instruction());
+          this.add({ bytes: [0x58 | reg()] });
         },
       ],
-      [1, () => this.#add({ bytes: [0x9c, 0x58 | reg()], starts: [1] })],
+      [1, () => this.add({ bytes: [0x9c, 0x58 | reg()], starts: [1] })],
       // push imm with arithmetic flags (and TF, AC now and then); popf
       [
         1,
         () => {
           const flags = (r.u32() & 0x8d5) | 0x202 | (r.chance(0.1) ? 0x100 : 0) | (r.chance(0.1) ? 0x400 : 0);
-          const wide = this.#world.bits === 16 ? 2 : 4;
-          this.#add({ bytes: [0x68, ...little(flags, wide), 0x9d], starts: [1 + wide] });
-          if (flags & 0x400) this.#add({ bytes: [0xfc] });
+          const wide = this.world.bits === 16 ? 2 : 4;
+          this.add({ bytes: [0x68, ...little(flags, wide), 0x9d], starts: [1 + wide] });
+          if (flags & 0x400) this.add({ bytes: [0xfc] });
         },
       ],
       [
         0.2,
         () => {
           // alignment checks on for a few instructions
-          if (this.#world.bits === 16) return;
-          this.#add({ bytes: [0x68, 2, 2, 4, 0, 0x9d], starts: [5] });
-          for (let i = r.int(6); i >= 0; i--) this.#add(e.instruction());
-          this.#add({ bytes: [0x68, 2, 2, 0, 0, 0x9d], starts: [5] });
+          if (this.world.bits === 16) return;
+          this.add({ bytes: [0x68, 2, 2, 4, 0, 0x9d], starts: [5] });
+          for (let i = r.int(6); i >= 0; i--) this.add(e.instruction());
+          this.add({ bytes: [0x68, 2, 2, 0, 0, 0x9d], starts: [5] });
         },
       ],
       [
         1,
         () => {
           // enter; ...; leave
-          this.#add({ bytes: [0xc8, r.int(64), 0, r.chance(0.7) ? 0 : r.int(4)] });
-          for (let i = r.int(3); i > 0; i--) this.#add(e.instruction());
-          this.#add({ bytes: [0xc9] });
+          this.add({ bytes: [0xc8, r.int(64), 0, r.chance(0.7) ? 0 : r.int(4)] });
+          for (let i = r.int(3); i > 0; i--) this.add(e.instruction());
+          this.add({ bytes: [0xc9] });
         },
       ],
       [
         0.5,
         () => {
-          if (this.#world.bits === 64) return;
-          this.#add({ bytes: [0x60] });
-          this.#add(e.instruction());
-          this.#add({ bytes: [0x61] });
+          if (this.world.bits === 64) return;
+          this.add({ bytes: [0x60] });
+          this.add(e.instruction());
+          this.add({ bytes: [0x61] });
         },
       ],
-      [1, () => this.#add(r.chance(0.5) ? { bytes: [0xff, 0x30 | 6] } : { bytes: [0x8f, 0x07] })],
-      [0.3, () => this.#add(e.named('push', 'pop'))],
+      [1, () => this.add(r.chance(0.5) ? { bytes: [0xff, 0x30 | 6] } : { bytes: [0x8f, 0x07] })],
+      [0.3, () => this.add(e.named('push', 'pop'))],
     ])();
   }
 
-  #string(): void {
-    const r = this.#random;
-    const w = this.#world;
+  string(): void {
+    const r = this.random;
+    const w = this.world;
     const wide = w.bits === 16 ? 2 : 4;
     const rep = r.weighted<number[]>([
       [3, [0xf3]],
       [1, [0xf2]],
       [1, []],
     ]);
-    this.#add({
+    this.add({
       bytes: [0xbe, ...little(pointer(r, w), wide), 0xbf, ...little(pointer(r, w), wide)],
       starts: [1 + wide],
     });
@@ -439,9 +394,9 @@ class Generator {
       [2, r.int(200)],
       [0.5, r.int(3000)],
     ]);
-    this.#add({ bytes: [0xb9, ...little(count, wide)] });
+    this.add({ bytes: [0xb9, ...little(count, wide)] });
     const down = r.chance(0.15);
-    if (down) this.#add({ bytes: [0xfd] });
+    if (down) this.add({ bytes: [0xfd] });
     const op = r.pick([
       0xa4,
       0xa5,
@@ -453,220 +408,22 @@ class Generator {
       0xad,
       0xae,
       0xaf,
-      ...(this.#plain ? [] : [0x6c, 0x6d, 0x6e, 0x6f]),
+      ...(this.plain ? [] : [0x6c, 0x6d, 0x6e, 0x6f]),
     ]);
     const prefix = w.bits === 64 && op & 1 && r.chance(0.4) ? [0x48] : r.chance(0.1) ? [0x66] : [];
-    this.#add({ bytes: prefix[0] === 0x66 ? [0x66, ...rep, op] : [...rep, ...prefix, op] });
-    if (down) this.#add({ bytes: [0xfc] });
+    this.add({ bytes: prefix[0] === 0x66 ? [0x66, ...rep, op] : [...rep, ...prefix, op] });
+    if (down) this.add({ bytes: [0xfc] });
   }
 
-  /** An instruction with an immediate that {@link #modify} may change. */
-  #patchableUnit(): void {
-    const r = this.#random;
-    const wide = this.#world.bits === 16 ? 2 : 4;
-    const reg = r.pick(this.#encoder.free) & 7;
-    const label = this.#labels++;
-    this.#labelled.push(label);
-    if (r.chance(0.5)) {
-      this.#patchable.push({ label, at: 1 });
-      this.#add({ bytes: [0xb8 | reg, ...little(r.u32(), wide)], label });
-    } else {
-      this.#patchable.push({ label, at: 2 });
-      this.#add({ bytes: [0x83, 0xc0 | reg, r.int(256)], label });
-    }
-  }
-
-  /** A store into code: an immediate before or behind, anything, or what is there already; at its place or through the second mapping. */
-  #modify(): void {
-    const r = this.#random;
-    const w = this.#world;
-    if (r.chance(0.4)) this.#patchableUnit();
-    const alias = r.chance(0.4);
-    // a label used before it is defined names a unit to come
-    const ahead = r.chance(0.5);
-    let target = r.chance(0.7) ? this.#patchable.at(-1 - r.int(4)) : undefined;
-    if (ahead) target = { label: this.#labels, at: 1 };
-    if (target === undefined && this.#labelled.length > 0 && r.chance(0.5))
-      target = { label: r.pick(this.#labelled), at: r.int(3) };
-    if (target === undefined) return;
-    const address = w.bits === 16 ? 2 : 4;
-    const modrm = w.bits === 16 ? [0x06] : w.bits === 32 ? [0x05] : [0x04, 0x25];
-    const size = r.pick([1, 1, 1, 2, 4]);
-    const wideOp = size === 2 ? (w.bits === 16 ? [] : [0x66]) : size === 4 ? this.#wide32() : [];
-    const label = target.label;
-    const fix = (at: number): Fix => ({ at, bytes: address, label, add: target.at, relative: false, alias });
-    const before = wideOp.length;
-    const registerForm = r.chance(0.4);
-    if (registerForm) {
-      // mov [code], register, or a read-modify-write
-      const op = r.pick([0x88, 0x88, 0x00, 0x30, 0x86]) + (size === 1 ? 0 : 1);
-      this.#add({
-        bytes: [
-          ...wideOp,
-          op,
-          modrm[0]! | ((r.pick(this.#encoder.free) & 3) << 3),
-          ...modrm.slice(1),
-          ...little(0, address),
-        ],
-        fixes: [fix(before + 1 + modrm.length)],
-      });
-    } else {
-      const value = Array.from({ length: size }, () => r.int(256));
-      this.#add({
-        bytes: [...wideOp, size === 1 ? 0xc6 : 0xc7, ...modrm, ...little(0, address), ...value],
-        fixes: [fix(before + 1 + modrm.length)],
-      });
-    }
-    if (ahead) {
-      for (let i = r.int(3); i > 0; i--) this.#add(this.#encoder.named('mov', 'add', 'inc', 'lea', 'xor'));
-      // the label taken above is the next one that is given, unless something between took it
-      if (this.#labels === label) this.#patchableUnit();
-      else this.#add({ bytes: [0x90], label });
-    }
-  }
-
-  #divide(): void {
-    const r = this.#random;
-    const b = this.#world.bits;
+  divide(): void {
+    const r = this.random;
+    const b = this.world.bits;
     if (r.chance(0.6)) {
       // xor edx, edx; or ecx, 1; div ecx
-      this.#add({
+      this.add({
         bytes: [0x31, 0xd2, 0x83, 0xc9, 1, ...(b === 64 && r.chance(0.5) ? [0x48] : []), 0xf7, r.pick([0xf1, 0xf9])],
         starts: [2, 5],
       });
-    } else this.#add(this.#encoder.named('div', 'idiv', ...(b === 64 ? [] : ['aam', 'bound'])));
-  }
-
-  /** An instruction across the end of a page. */
-  #crossing(): void {
-    const r = this.#random;
-    const unit = this.#encoder.instruction();
-    if (unit.bytes.length < 2) return;
-    this.#add({ ...unit, pageOffset: 0x1000 - r.between(1, unit.bytes.length - 1) });
-  }
-
-  #device(): void {
-    const r = this.#random;
-    const w = this.#world;
-    const device = w.bits === 16 ? 0xe000 : w.data + 8 * 0x1000;
-    const at =
-      device +
-      r.weighted([
-        [4, r.int(8) * 8],
-        [1, r.int(0xff8)],
-        [0.5, 0xffc + r.int(4)],
-        [0.5, -r.int(4)],
-      ]);
-    const reg = r.pick(this.#encoder.free) & 7;
-    const rexW = w.bits === 64 && r.chance(0.3) ? [0x48] : [];
-    r.weighted<() => void>([
-      [4, () => this.#add(this.#absolute([...rexW, r.pick([0x88, 0x89])], reg, at))],
-      [3, () => this.#add(this.#absolute([...rexW, r.pick([0x8a, 0x8b])], reg, at))],
-      [1, () => this.#add(this.#absolute([...rexW, r.pick([0x01, 0x31, 0x29, 0x3b, 0x03, 0x87])], reg, at))],
-      [0.5, () => this.#add(this.#absolute([0x0f, r.pick([0x10, 0x11, 0x28, 0x29])], reg, at & ~15))],
-      [1, () => this.#add({ bytes: [r.pick([0xe4, 0xe5, 0xe6, 0xe7]), r.int(0x40)] })],
-    ])();
-  }
-
-  #fault(): void {
-    const r = this.#random;
-    const w = this.#world;
-    const reg = r.pick(this.#encoder.free) & 7;
-    r.weighted<() => void>([
-      [1, () => this.#add({ bytes: [0x0f, 0x0b] })],
-      [1, () => this.#add({ bytes: [0xcc] })],
-      [1, () => this.#add({ bytes: [0xf7, 0xf0 | reg] })],
-      [1, () => this.#add({ bytes: [0xcd, r.pick([0x20, 0x30, 0x50, 3, 0x57])] })],
-      [1, () => this.#add({ bytes: [0xf1] })],
-      // pages that are read-only, absent, or the supervisor's; reads, writes and accesses that run into them
-      [
-        4,
-        () => {
-          const at = w.data + r.pick([3, 5, 7, 5, 3]) * 0x1000 + (r.chance(0.3) ? -r.between(1, 7) : r.int(0x1000));
-          const rexW = w.bits === 64 && r.chance(0.5) ? [0x48] : [];
-          this.#add(this.#absolute([...rexW, r.pick([0x01, 0x03, 0x89, 0x8b, 0x89, 0x39, 0x87, 0xff])], reg, at));
-        },
-      ],
-      // a non-canonical address
-      [
-        1,
-        () => {
-          if (w.bits === 64)
-            this.#add({
-              bytes: [0x48, 0xb8, ...little(r.u32(), 4), 0, 0x80, r.int(256), 0, r.pick([0x8b, 0x89, 0xff]), 0x10],
-              starts: [10],
-            });
-        },
-      ],
-      // jumps to nowhere
-      [
-        0.5,
-        () =>
-          this.#add({
-            bytes: [0xb8, ...little(w.data + r.int(DATA_PAGES * 0x1000), w.bits === 16 ? 2 : 4), 0xff, 0xe0],
-            starts: [w.bits === 16 ? 3 : 5],
-          }),
-      ],
-      [0.3, () => this.#add({ bytes: [0xff, 0xe0 | reg] })],
-      [0.5, () => this.#add({ bytes: [0xf4] })],
-    ])();
-  }
-
-  /** Page tables changed by the handlers, and what CPL 0 may do itself. */
-  #system(): void {
-    const r = this.#random;
-    const w = this.#world;
-    const wide = w.bits === 16 ? 2 : 4;
-    r.weighted<() => void>([
-      [
-        w.paging ? 4 : 0.1,
-        () =>
-          this.#add({
-            bytes: [
-              0xb8,
-              ...little(r.int(64), wide),
-              0xcd,
-              r.pick([0x50, 0x51, 0x52, 0x52, 0x52, 0x53, 0x54, 0x55, 0x56]),
-            ],
-            starts: [1 + wide],
-          }),
-      ],
-      [w.cpl === 0 ? 2 : 0.2, () => this.#add({ bytes: [r.pick([0xfa, 0xfb, 0xfb])] })],
-      [w.cpl === 0 ? 1 : 0.1, () => this.#add({ bytes: [0x8c, 0xd0, 0x8e, 0xd0], starts: [2] })],
-      [w.cpl === 0 ? 1 : 0.1, () => this.#add({ bytes: [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8], starts: [3] })],
-      [
-        w.cpl === 0 ? 1 : 0.1,
-        () => this.#add({ bytes: [0x0f, 0x20, 0xe0, 0x34, 0x80, 0x0f, 0x22, 0xe0], starts: [3, 5] }),
-      ],
-      [1, () => this.#add({ bytes: [0x8c, 0xd8, 0x8e, r.pick([0xd8, 0xc0])], starts: [2] })],
-      [
-        w.bits === 64 ? 0.3 : 0,
-        () => this.#add({ bytes: [0x31, 0xc0, 0x8e, r.pick([0xd8, 0xc0, 0xe0])], starts: [2] }),
-      ],
-      [w.cpl === 0 ? 0.5 : 0, () => this.#add({ bytes: [0x0f, 0x01, 0x38 | r.pick([6, 7])] })],
-      [
-        0.5,
-        () =>
-          this.#add({
-            bytes: r.pick([
-              [0x0f, 0xae, 0xf8],
-              [0xf3, 0x90],
-              [0x0f, 0x01, 0xe0],
-              [0x0f, 0x00, 0xc8],
-            ]),
-          }),
-      ],
-      [w.bits === 64 && w.cpl === 0 ? 0.3 : 0, () => this.#add({ bytes: [0x0f, 0x01, 0xf8] })],
-      // MXCSR: rounding, exceptions unmasked, denormals
-      [
-        1,
-        () => {
-          const at = w.data + 0x1f0;
-          const value = r.pick([0x1f80, 0x1fa0, 0x1f80, 0x3f80, 0x5fbf, 0x7fc0, 0x9f80, 0x1e80, 0xffc0, 0]);
-          this.#add(this.#absolute([...this.#wide32(), 0xc7], 0, at, little(value, 4)));
-          this.#add(this.#absolute([0x0f, 0xae], 2, at));
-        },
-      ],
-    ])();
+    } else this.add(this.encoder.named('div', 'idiv', ...(b === 64 ? [] : ['aam', 'bound'])));
   }
 }
