@@ -62,6 +62,7 @@ export class X86Cpu implements EngineCpu {
       s.set('halted', 0);
     }
     const reason = this.engine.code.run();
+    this.engine.jit.work();
     s.set('request', 0);
     return reason;
   }

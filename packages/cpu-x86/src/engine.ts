@@ -5,6 +5,7 @@ import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
 import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { printInterpreter } from './interp/print.ts';
+import { JIT_DEFAULTS, Jit } from './jit/jit.ts';
 import { STATE_END } from './state/layout.ts';
 import { STATE_BASE } from './state/memory-map.ts';
 import type { StateView } from './state/view.ts';
@@ -96,6 +97,8 @@ export class X86Engine {
   /** Decoded code. */
   readonly cache: DecodeCache;
   readonly code: EngineCode;
+  /** Translated code. */
+  readonly jit: Jit;
   readonly #bytes: Uint8Array;
   readonly #decoder: Decoder;
   readonly #cpus: EngineCpu[] = [];
@@ -105,6 +108,7 @@ export class X86Engine {
     this.#bytes = new Uint8Array(memory.buffer);
     const t = handlerTables();
     compiled ??= new wasmHost.Module(interpreterBytes());
+    const handlers = new wasmHost.Table({ element: 'anyfunc', initial: t.count });
     const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
     const host = (): CpuHost => this.#current!.host;
     const halves = new Uint32Array(2);
@@ -134,11 +138,15 @@ export class X86Engine {
       decodeCross: (record: number, first: number, second: number) =>
         this.cache.crossing(record, first >>> 0, second >>> 0, modeKey()),
       codeWritten: (at: number, length: number) => this.cache.invalidate(at >>> 0, length),
+      hot: (record: number) => this.jit.report(record),
+      table: handlers,
     };
-    this.code = new wasmHost.Instance(compiled, { env }).exports as unknown as EngineCode;
+    const { exports } = new wasmHost.Instance(compiled, { env });
+    this.code = exports as unknown as EngineCode;
     this.#decoder = new Decoder(t, opcodesOf(), memory.buffer);
     this.cache = new DecodeCache(memory.buffer, this.#decoder, t, () => this.flushWriteTags());
     this.cache.clear();
+    this.jit = new Jit(memory, this.cache, t, handlers, exports, JIT_DEFAULTS);
   }
 
   /** Instructions of other features become invalid for all vCPUs; without this call every one is known. */

@@ -29,15 +29,16 @@ export type Hint = boolean | undefined;
  * them. Bodies are structured with callbacks, so a block is always closed.
  */
 export class Code extends Ops implements FuncRef {
-  readonly index: number;
+  /** Number of the function in its module; a body may be written before it is known when nothing refers to it. */
+  index: number;
   readonly name: string;
   readonly type: Signature;
   /** Parameters as locals. */
   readonly params: readonly Val[];
   /** Instructions written so far. */
-  readonly body: Writer;
+  body: Writer;
   /** Branch hints: byte offset in `body` and expected outcome. */
-  readonly hints: { readonly offset: number; readonly likely: boolean }[] = [];
+  hints: { readonly offset: number; readonly likely: boolean }[] = [];
   #types: TypeTable;
   #locals: ValType[] = [];
   #free: Record<ValType, Val[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
@@ -69,6 +70,12 @@ export class Code extends Ops implements FuncRef {
     return v as Local<T>;
   }
 
+  /** A local variable that nothing else ever uses, whatever scope is open. */
+  ownLocal<T extends ValType>(type: T): Local<T> {
+    this.#locals.push(type);
+    return local(type, this.type.params.length + this.#locals.length - 1);
+  }
+
   /** Runs `fn`; locals created inside may be reused afterwards. */
   scope<R>(fn: () => R): R {
     const outer = this.#scope;
@@ -80,6 +87,35 @@ export class Code extends Ops implements FuncRef {
       for (const v of mine) this.#free[v.type].push(v);
       this.#scope = outer;
     }
+  }
+
+  /** As {@link scope}, but the locals stay in use and are given back with {@link release}. */
+  collect(fn: () => void): Val[] {
+    const outer = this.#scope;
+    const mine: Val[] = [];
+    this.#scope = mine;
+    try {
+      fn();
+    } finally {
+      this.#scope = outer;
+    }
+    return mine;
+  }
+
+  /** Gives a local of {@link collect} back for reuse. */
+  release(v: Val): void {
+    this.#free[v.type].push(v);
+  }
+
+  /** Writes code that comes before everything written so far. It must not refer to open blocks. */
+  prefix(fn: () => void): void {
+    const { body, hints } = this;
+    this.body = new Writer(256);
+    this.hints = [];
+    fn();
+    const shift = this.body.length;
+    this.body.append(body);
+    for (const h of hints) this.hints.push({ offset: h.offset + shift, likely: h.likely });
   }
 
   /** Evaluates now and names the result; a literal is returned unchanged. */

@@ -34,6 +34,10 @@ export class DecodeCache {
   /** Own handlers of the instructions of the run being decoded, whatever they were joined to. */
   readonly #own = new Uint16Array(RUN_LIMIT + 1);
   readonly #withholdWrites: () => void;
+  /** Told of code that is dropped: host address and length, or everything. */
+  onInvalidate: (host: number, length: number) => void = () => {};
+  /** Told before everything is dropped. */
+  onClear: () => void = () => {};
   /** Newest run + 1 of each host page. */
   readonly #pages = new Int32Array(1 << 20);
   readonly #next = new Int32Array(MAX_RUNS);
@@ -44,6 +48,8 @@ export class DecodeCache {
   readonly #key = new Uint8Array(MAX_RUNS);
   /** For the part of an instruction in its second page: the CROSS record whose link it is; else 0. */
   readonly #crossing = new Int32Array(MAX_RUNS);
+  readonly #page = new Int32Array(MAX_RUNS);
+  readonly #linked = new Uint8Array(MAX_RUNS);
   readonly #touched: number[] = [];
   readonly #pair = new Uint8Array(32);
   #runs = 0;
@@ -81,6 +87,71 @@ export class DecodeCache {
     return record;
   }
 
+  /** Record of the instruction at a host address if it is decoded, else 0. */
+  peek(host: number, key: number): number {
+    const offset = host & 0xfff;
+    for (let r = this.#pages[host >>> 12]!; r !== 0; r = this.#next[r - 1]!) {
+      const run = r - 1;
+      if (this.#key[run] !== key || this.#crossing[run] !== 0) continue;
+      if (offset < this.#start[run]! || offset >= this.#stop[run]!) continue;
+      const found = this.#search(run, offset);
+      if (found !== 0) return found;
+    }
+    return 0;
+  }
+
+  /** The run that a record belongs to, or -1. Runs are allocated upwards. */
+  runOf(record: number): number {
+    let low = 0;
+    let high = this.#runs - 1;
+    while (low <= high) {
+      const mid = (low + high) >> 1;
+      if (this.#record[mid]! > record) high = mid - 1;
+      else low = mid + 1;
+    }
+    for (let run = high; run >= 0; run--) {
+      const first = this.#record[run]!;
+      // the extra entry of a crossing has no records of its own
+      if (this.#count[run] === 0) continue;
+      return record >= first && record < first + this.#count[run]! * REC.size ? run : -1;
+    }
+    return -1;
+  }
+
+  /** Address after the last record of a run; a link may follow there. */
+  runEnd(run: number): number {
+    return this.#record[run]! + this.#count[run]! * REC.size;
+  }
+
+  /** Mode key of a run. */
+  runKey(run: number): number {
+    return this.#key[run]!;
+  }
+
+  /** Host address of the page that a run's first byte is in. */
+  runPage(run: number): number {
+    return this.#page[run]! * PAGE;
+  }
+
+  /** Whether a link record follows the records of a run, so that code goes on there. */
+  hasLink(run: number): boolean {
+    return this.#linked[run] !== 0;
+  }
+
+  /** Space for `count` records outside all runs. Returns its address, or 0 when the cache is full. */
+  allocate(count: number): number {
+    const bytes = count * REC.size;
+    if (this.#top + bytes > CPU_MAP.recordsEnd) return 0;
+    const at = this.#top;
+    this.#top += bytes;
+    return at;
+  }
+
+  /** Makes a record that continues at an offset from the start of its page. */
+  writeLink(record: number, offset: number): void {
+    this.#link(record, offset);
+  }
+
   #search(run: number, offset: number): number {
     const first = this.#record[run]!;
     let low = 0;
@@ -114,6 +185,7 @@ export class DecodeCache {
     record: number,
     count: number,
     crossing: number,
+    linked: boolean,
   ): void {
     const run = this.#runs++;
     if (this.#pages[page] === 0) this.#touched.push(page);
@@ -125,6 +197,8 @@ export class DecodeCache {
     this.#count[run] = count;
     this.#key[run] = key;
     this.#crossing[run] = crossing;
+    this.#page[run] = page;
+    this.#linked[run] = linked ? 1 : 0;
     this.#mark(page, start, stop);
   }
 
@@ -151,11 +225,13 @@ export class DecodeCache {
     let rec = first;
     let count = 0;
     let beyond = 0;
+    let linked = false;
     for (;;) {
       if (at > limit) beyond++;
       if (at >= PAGE || beyond > OVERLAP || count === RUN_LIMIT) {
         this.#link(rec, at);
         rec += REC.size;
+        linked = true;
         break;
       }
       const result = decoder.decode(this.#bytes, base + at, PAGE - at, rec, at, key);
@@ -177,7 +253,7 @@ export class DecodeCache {
       if (result === Decoded.END) break;
     }
     this.#top = rec;
-    this.#newRun(page, key, offset, Math.min(at, PAGE), first, count, 0);
+    this.#newRun(page, key, offset, Math.min(at, PAGE), first, count, 0, linked);
     return first;
   }
 
@@ -244,8 +320,8 @@ export class DecodeCache {
       this.#view.setInt32(cross + REC.link, rec, true);
     }
     const rest = Math.max(1, this.#decoder.length - here);
-    this.#newRun(second >>> 12, key, 0, rest, rec, 1, alive ? cross : -1);
-    if (!alive) this.#newRun(page, key, offset, PAGE, rec, 0, -1);
+    this.#newRun(second >>> 12, key, 0, rest, rec, 1, alive ? cross : -1, result === Decoded.OK);
+    if (!alive) this.#newRun(page, key, offset, PAGE, rec, 0, -1, false);
     return rec;
   }
 
@@ -258,6 +334,8 @@ export class DecodeCache {
   }
 
   #invalidatePage(page: number, from: number, to: number): void {
+    this.onInvalidate(page * PAGE + from, to - from);
+    this.#bump('codeEpoch');
     let previous = -1;
     for (let r = this.#pages[page]!; r !== 0; ) {
       const run = r - 1;
@@ -297,6 +375,7 @@ export class DecodeCache {
 
   /** Drops everything. Every record address becomes void. */
   clear(): void {
+    this.onClear();
     for (const page of this.#touched) {
       this.#pages[page] = 0;
       const flags = MEMORY_LAYOUT.pageFlags + page;
@@ -308,8 +387,14 @@ export class DecodeCache {
     this.#bytes.fill(0, CPU_MAP.entryMap, CPU_MAP.entryMap + ENTRY_MAP_SLOTS * 16);
     this.#bytes.fill(0xff, CPU_MAP.jumpCache, CPU_MAP.jumpCache + 65536);
     this.#bytes.fill(0, CPU_MAP.lineMap, CPU_MAP.lineMap + 0x8_0000);
-    const epoch = cellAddress('cacheEpoch') >>> 2;
-    this.#u32[epoch] = this.#u32[epoch]! + 1;
+    this.#bytes.fill(0, CPU_MAP.profile, CPU_MAP.profileEnd);
+    this.#bump('cacheEpoch');
+    this.#bump('codeEpoch');
+  }
+
+  #bump(cell: 'cacheEpoch' | 'codeEpoch'): void {
+    const at = cellAddress(cell) >>> 2;
+    this.#u32[at] = this.#u32[at]! + 1;
   }
 }
 

@@ -1,3 +1,4 @@
+import { baseFeature } from './base-features.ts';
 import type { Encoding } from './enc.ts';
 import type { RowPlan } from './handlers.ts';
 
@@ -42,7 +43,8 @@ export function buildOpcodeMap(
   for (let is64 = 0; is64 < 2; is64++) {
     for (const { row, i } of order) {
       if (row.options.mode === (is64 ? 'no64' : 'only64')) continue;
-      if (row.options.feature !== undefined && !has(row.options.feature)) continue;
+      const feature = baseFeature(row);
+      if (feature !== undefined && !has(feature)) continue;
       const slot = (is64 * 4 + row.map) * 256 + row.opcode;
       const hasModrm = opcodesWithModrm.has((row.map << 8) | row.opcode);
       if (base[slot]! < 0) {

@@ -32,3 +32,5 @@ export const decode: HostFunction = hostFunction('decode', 1, 1);
 export const decodeCross: HostFunction = hostFunction('decodeCross', 3, 1);
 /** RAM that holds decoded code was written: host address, bytes. */
 export const codeWritten: HostFunction = hostFunction('codeWritten', 2);
+/** The counter of a record has reached hotCount. */
+export const hot: HostFunction = hostFunction('hot', 1);

@@ -1,6 +1,7 @@
 import type { Val } from '@sterna/wasm';
 import type { FlagKind, Int, Machine } from '../semantics/machine.ts';
 import type { Bits } from '../semantics/operand.ts';
+import { Flag } from '../semantics/vectors.ts';
 import { CC, evalCarry, evalCond, evalFlags, signExtend } from './flags.ts';
 
 import { InterpOperands } from './interp-operands.ts';
@@ -49,6 +50,11 @@ export abstract class InterpFlags extends InterpOperands {
       },
       () => this.put('ccA', this.or(this.and(this.get('ccA'), -2), this.extU(c))),
     );
+  }
+
+  setCarryOverflow(cf: Val<'i32'>, of: Val<'i32'>): void {
+    const kept = this.and(this.arithFlags(), Flag.ARITH & ~(Flag.CF | Flag.OF));
+    this.setArithFlags(this.or(kept, this.or(cf, this.shl(of, 11))));
   }
 
   cf(): Val<'i32'> {

@@ -3,7 +3,8 @@ import type { Operand } from '../semantics/operand.ts';
 import { Leave, Seg, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
 import { InterpFlags } from './interp-flags.ts';
-import { branchSlow, find } from './lookup.ts';
+import { branchSlow, findTarget } from './lookup.ts';
+import { countSuccessor } from './profile.ts';
 import { REC } from './records.ts';
 
 export type { Context, Dispatcher, Linker } from './interp-base.ts';
@@ -50,6 +51,7 @@ export class InterpMachine extends InterpFlags {
     this.if(cond, () => {
       this.return(this.call(this.linker.micro(branchSlow), this.pc, this.i32(op.bits === 16 ? 1 : 0)));
     });
+    countSuccessor(this, this.add(this.pc, REC.size));
   }
 
   /**
@@ -61,7 +63,15 @@ export class InterpMachine extends InterpFlags {
     const c = cond.isConst ? cond : this.let(cond);
     this.set(d.branch, skip === 0 ? this.pc : this.add(this.pc, skip));
     this.set(this.pc, this.select(c, this.load('i32', this.pc, skip + REC.link), this.add(this.pc, skip + REC.size)));
-    this.brIf(d.again, this.pc, true);
+    this.if(
+      this.pc,
+      () => {
+        countSuccessor(this, this.pc);
+        this.br(d.again);
+      },
+      undefined,
+      true,
+    );
     this.br(d.branchSlow);
   }
 
@@ -91,6 +101,7 @@ export class InterpMachine extends InterpFlags {
             this.variant.code64 === true ? t : this.and(this.add(t, this.get('segEff', Seg.CS)), 0xffff_ffffn);
           this.put('pcPage', this.and(linear, -4096));
           this.set(this.pc, this.load('i32', slot, CPU_MAP.jumpCache + 12));
+          countSuccessor(this, this.pc);
           this.br(d.again);
         },
         undefined,
@@ -101,7 +112,7 @@ export class InterpMachine extends InterpFlags {
       return;
     }
     this.put('rip', target);
-    this.return(this.call(this.linker.micro(find)));
+    this.return(this.call(this.linker.micro(findTarget)));
   }
 
   serialize(): void {

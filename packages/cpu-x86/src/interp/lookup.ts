@@ -6,6 +6,7 @@ import { Leave, Seg, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP, JUMP_CACHE, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { PROBE, translate } from './access.ts';
 import { decode, decodeCross } from './host.ts';
+import { countSuccessor } from './profile.ts';
 import { REC } from './records.ts';
 import { noteExecuted } from './tlb.ts';
 
@@ -119,6 +120,13 @@ export const find: Micro = micro('find', [], ['i32'], (m) => {
   m.return(m.invoke(lookup));
 });
 
+/** As {@link find}, for a branch: its target counts as executed. */
+export const findTarget: Micro = micro('find_target', [], ['i32'], (m) => {
+  const rec = m.let(m.invoke(find));
+  m.if(m.geU(rec, 16), () => countSuccessor(m, rec), undefined, true);
+  m.return(rec);
+});
+
 /**
  * Target record of a relative branch that is not linked yet; links it when it stays in the page. Parameters: the branch's
  * record, 1 to cut the target to 16 bits. Returns a record or a Leave code.
@@ -126,14 +134,22 @@ export const find: Micro = micro('find', [], ['i32'], (m) => {
 export const branchSlow: Micro = micro('branch_slow', ['i32', 'i32'], ['i32'], (m) => {
   const rec = m.param('i32', 0);
   const linked = m.let(m.load('i32', rec, REC.link));
-  m.if(linked, () => m.return(linked), undefined, true);
+  m.if(
+    linked,
+    () => {
+      countSuccessor(m, linked);
+      m.return(linked);
+    },
+    undefined,
+    true,
+  );
   const page = m.let(m.get('pcPage'));
   const linear = m.let(m.add(page, m.load('i64.32s', rec, REC.imm)));
   const target = m.let(m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
   m.if(m.param('i32', 1), () => m.set(target, m.and(target, 0xffff)));
   m.put('rip', target);
   const epoch = m.let(m.get('cacheEpoch'));
-  const found = m.let(m.invoke(find));
+  const found = m.let(m.invoke(findTarget));
   // the jump cache may still name a dropped record, which is a link to itself
   m.if(m.eq(found, rec), () => m.set(found, m.invoke(lookup)), undefined, false);
   const inPage = m.and(m.eqz(m.shrU(m.load('i32', rec, REC.imm), 12)), m.eq(codeLinear(m, target), linear));

@@ -15,8 +15,9 @@ import { EXPORTED_MICRO } from './exported.ts';
 import { evalFlags, fusedCondition } from './flags.ts';
 import * as host from './host.ts';
 import { InterpMachine, type Linker } from './interp-machine.ts';
-import { branchSlow as branchSlowMicro, crossSlow, find as findMicro } from './lookup.ts';
+import { branchSlow as branchSlowMicro, crossSlow, findTarget } from './lookup.ts';
 import { noteWrite } from './physical.ts';
+import { countSuccessor } from './profile.ts';
 import { Handler, REC } from './records.ts';
 import { flushTlb, flushWriteTags } from './tlb.ts';
 
@@ -71,7 +72,7 @@ class Printer implements Linker {
     m.importMemory('env', 'memory', { min: pages, max: 65536, shared: true });
     for (const fn of Object.values(host))
       this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
-    m.table(this.#tables.count);
+    m.importTable('env', 'table', this.#tables.count);
     for (const { address, bytes } of CONSTANT_TABLES) m.data(address, bytes);
     const run = m.define(
       (i) => new InterpMachine(m, i, 'run', { params: [], results: ['i32'] }, 'main', this, NO_VARIANT),
@@ -79,13 +80,19 @@ class Printer implements Linker {
     m.export('run', run);
     this.#dispatcher(run);
     this.#coldHandlers();
-    for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO])
-      m.export(fn.name, this.micro(fn));
+    for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO]) this.micro(fn);
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const [fn, code] = next;
       code.scope(() => fn.body(code));
       if (fn.faults) code.return(code.i32(0));
       else if (fn.results.length > 0) code.unreachable();
+    }
+    // regions call microcode by name
+    const names = new Set<string>();
+    for (const f of this.#micros.values()) {
+      if (names.has(f.name)) throw new Error(`two pieces of microcode are called ${f.name}`);
+      names.add(f.name);
+      m.export(f.name, f);
     }
     return m.build();
   }
@@ -184,6 +191,7 @@ class Printer implements Linker {
         this.#hotHandler(c, spec, again);
       }
       c.closeBlock(); // cold
+      c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => this.#regions(c));
       c.put('icLeft', count);
       c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
       goOn();
@@ -197,7 +205,7 @@ class Printer implements Linker {
       goOn();
       c.closeBlock(); // jumpSlow
       c.put('icLeft', count);
-      c.set(branch, c.call(c.functionOf(findMicro)));
+      c.set(branch, c.call(c.functionOf(findTarget)));
       goOn();
       c.closeBlock(); // fault
       c.put('icLeft', count);
@@ -208,6 +216,35 @@ class Printer implements Linker {
       c.br(main);
     });
     c.unreachable();
+  }
+
+  /** Translated regions, as long as one leads to another. */
+  #regions(c: InterpMachine): void {
+    const { again, leave, code, count, branch } = c.dispatcher!;
+    c.loop((next) => {
+      c.put('icLeft', count);
+      c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
+      c.set(count, c.get('icLeft'));
+      c.if(
+        c.ltU(branch, 16),
+        () => {
+          c.set(code, branch);
+          c.br(leave);
+        },
+        undefined,
+        false,
+      );
+      c.set(c.pc, branch);
+      c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => {
+        c.set(count, c.sub(count, 1));
+        c.brIf(next, c.geS(count, 0), true);
+        c.set(code, Leave.BUDGET);
+        c.put('icLeft', count);
+        c.br(leave);
+      });
+      c.scope(() => countSuccessor(c, c.pc));
+      c.br(again);
+    });
   }
 
   #hotHandler(c: InterpMachine, spec: HandlerSpec, again: Label): void {

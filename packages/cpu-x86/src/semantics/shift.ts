@@ -3,7 +3,6 @@ import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import type { Int, Machine } from './machine.ts';
 import type { Operand } from './operand.ts';
-import { Flag } from './vectors.ts';
 
 /** Shift count as a value of the operand's type, masked as the operand size wants. */
 function countOf(m: Machine, src: Operand, bits: number): Int {
@@ -55,12 +54,6 @@ rows(5, 'shr');
 rows(6, 'shl');
 rows(7, 'sar');
 
-/** Stores CF and OF and keeps the other flags. */
-function rotateFlags(m: Machine, cf: Val<'i32'>, of: Val<'i32'>): void {
-  const kept = m.and(m.arithFlags(), Flag.ARITH & ~(Flag.CF | Flag.OF));
-  m.setArithFlags(m.or(kept, m.or(cf, m.shl(of, 11))));
-}
-
 function rotate(name: 'rol' | 'ror'): void {
   def(
     name,
@@ -83,7 +76,7 @@ function rotate(name: 'rol' | 'ror'): void {
           d.store(r);
           const top = m.let(topBit(m, r, bits));
           const cf = name === 'rol' ? m.let(m.and(low32(m, r), 1)) : top;
-          rotateFlags(m, cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
+          m.setCarryOverflow(cf, name === 'rol' ? m.xor(top, cf) : m.xor(top, topBit(m, r, bits, 1)));
         },
         () => d.store(d.value),
       );
@@ -129,7 +122,7 @@ function rotateCarry(name: 'rcl' | 'rcr'): void {
         }
         d.store(result);
         const top = topBit(m, result, bits);
-        rotateFlags(m, cf, left ? m.xor(top, cf) : m.xor(top, topBit(m, result, bits, 1)));
+        m.setCarryOverflow(cf, left ? m.xor(top, cf) : m.xor(top, topBit(m, result, bits, 1)));
       },
       () => d.store(d.value),
     );

@@ -9,4 +9,6 @@ export const SHARED_CELLS = cells({
     type: 'u32',
     doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void',
   },
+  codeEpoch: { type: 'u32', doc: 'Counts drops of decoded code' },
+  hotCount: { type: 'u32', doc: 'Executions after which a branch target is reported to be hot; 0 never' },
 });

@@ -30,7 +30,10 @@ export const CPU_MAP = {
   constantsEnd: 0x0040_0000,
   /** Instruction records. */
   records: 0x0040_0000,
-  recordsEnd: 0x0200_0000,
+  recordsEnd: 0x0180_0000,
+  /** u32 per record: how often it was executed as the successor of a branch. */
+  profile: 0x0180_0000,
+  profileEnd: 0x01d0_0000,
 } as const;
 
 /** Where the cells of a vCPU are while another one runs. */
@@ -45,6 +48,11 @@ export const PARKED = {
 
 /** What each vCPU after the first has of its own outside the fixed map: its TLBs and its parked cells. */
 export const VCPU_AREA = { bytes: PARKED.offset + PARKED.bytes } as const;
+
+/** Address of a record's counter. */
+export function counterOf(record: number): number {
+  return CPU_MAP.profile + ((record - CPU_MAP.records) >>> 2);
+}
 
 /** Layout of a TLB: `entries` of `stride` bytes, index = linear page number modulo entries. */
 export const TLB = {

@@ -1,0 +1,310 @@
+import type { Label, TypeTable, Val } from '@sterna/wasm';
+import type { DecodeCache } from '../decode/decode-cache.ts';
+import { TLB, TLB_PLACE } from '../state/memory-map.ts';
+import type { Block, RegionPlan, RegionStep } from './former.ts';
+import { type FlowOrder, orderOf } from './graph.ts';
+import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
+import { File, type RegionLinker } from './region-base.ts';
+import type { FlagState } from './region-flags.ts';
+import { type Masks, RegionMachine } from './region-machine.ts';
+
+const BLOCK = 0x02;
+const LOOP = 0x03;
+const PAGE = 4096;
+
+/** What the printer needs to know of records outside the region. */
+export interface ExitRecords {
+  /** Record of a place in the page of the entry, or 0 when it is not decoded. */
+  peek(place: number): number;
+}
+
+/** Writes the function of a region. `shadow` is a record that executes the entry's instruction without entering the region. */
+export function printRegion(
+  types: TypeTable,
+  linker: RegionLinker,
+  memory: ArrayBufferLike,
+  plan: RegionPlan,
+  shadow: number,
+  exits: ExitRecords,
+): RegionMachine {
+  return new RegionPrinter(types, linker, memory, plan, shadow, exits).print();
+}
+
+class RegionPrinter {
+  readonly #m: RegionMachine;
+  readonly #plan: RegionPlan;
+  readonly #blocks: readonly Block[];
+  readonly #shadow: number;
+  readonly #exits: ExitRecords;
+  readonly #index = new Map<number, number>();
+  readonly #edges: number[][];
+  readonly #order: FlowOrder;
+  readonly #live: { before: Uint8Array; after: Uint8Array };
+  readonly #dirty: readonly Masks[];
+  readonly #cost: Int32Array;
+  readonly #used: Masks = [0, 0];
+  readonly #written: Masks = [0, 0];
+  readonly #labels = new Map<number, Label>();
+  readonly #loops = new Map<number, Label>();
+
+  constructor(
+    types: TypeTable,
+    linker: RegionLinker,
+    memory: ArrayBufferLike,
+    plan: RegionPlan,
+    shadow: number,
+    exits: ExitRecords,
+  ) {
+    this.#plan = plan;
+    this.#blocks = plan.blocks;
+    this.#shadow = shadow;
+    this.#exits = exits;
+    this.#m = new RegionMachine(types, `region_${plan.entry.toString(16)}`, { code64: (plan.key & 3) === 2 }, linker, memory);
+    this.#m.manyPages = plan.pages.size > 1;
+    plan.blocks.forEach((b, i) => {
+      this.#index.set(b.place, i);
+    });
+    this.#edges = plan.blocks.map((b) => placesOf(b).flatMap((p) => this.#index.get(p) ?? []));
+    const edges = this.#edges;
+    this.#order = orderOf({
+      count: plan.blocks.length,
+      successors: (b) => edges[b]!,
+      cut: (from, to) => {
+        edges[from] = edges[from]!.filter((s) => s !== to);
+      },
+    });
+    const successors = (b: number): readonly number[] => edges[b]!;
+    this.#live = flagLiveness(plan.blocks, this.#order, successors, (b) => this.#exitsAtEnd(b));
+    this.#dirty = dirtyRegisters(plan.blocks, this.#order, successors);
+    this.#cost = longestPaths(plan.blocks, this.#order, successors);
+    for (const b of this.#order.order) {
+      for (const s of plan.blocks[b]!.steps) {
+        for (const f of [File.gpr, File.xmm] as const) {
+          this.#used[f] |= s.reads[f] | s.writes[f];
+          this.#written[f] |= s.writes[f];
+        }
+      }
+    }
+  }
+
+  /** Whether a block may leave the region when its last step is done, or check the budget there. */
+  #exitsAtEnd(b: number): boolean {
+    const { end } = this.#blocks[b]!;
+    if (end.kind === 'stop' || end.kind === 'address') return true;
+    if (end.kind === 'left') return false;
+    return placesOf(this.#blocks[b]!).some((p) => {
+      const s = this.#index.get(p);
+      return s === undefined || !this.#edges[b]!.includes(s) || this.#order.position[s]! <= this.#order.position[b]!;
+    });
+  }
+
+  print(): RegionMachine {
+    const m = this.#m;
+    m.epilogue = m.openBlock(BLOCK);
+    m.flags = { at: 'cells' };
+    if (this.#order.headers.has(0)) m.flags = m.settleFlags(this.#live.before[0] !== 0, (this.#live.before[0]! & Live.carry) !== 0);
+    this.#tree(0, m.flags);
+    m.closeBlock();
+    m.writeEpilogue(this.#written, this.#plan.entry, this.#shadow);
+    m.unreachable();
+    m.prefix(() => this.#prologue());
+    return m;
+  }
+
+  #prologue(): void {
+    const m = this.#m;
+    const fail = (): void => {
+      m.putCell('icLeft', m.ic);
+      m.return(m.i32(this.#shadow));
+    };
+    m.set(m.ic, m.add(m.cell('icLeft'), 1));
+    m.if(m.or(m.ltS(m.ic, this.#cost[0]!), m.ne(m.cell('hostDebug'), 0)), fail, undefined, false);
+    m.set(m.pcPage, m.cell('pcPage'));
+    if (!m.mode.code64) m.if(m.ne(m.and(m.cell('flatSegments'), 0xf), 0xf), fail, undefined, false);
+    this.#checkPages(fail);
+    m.writeEntryChecks(fail);
+    m.set(m.tlb, m.cell('tlbBase'));
+    m.reload(this.#used);
+  }
+
+  /** The other pages of the region must still be where they were. */
+  #checkPages(fail: () => void): void {
+    if (this.#plan.pages.size < 2) return;
+    const m = this.#m;
+    m.scope(() => {
+      const place = m.select(m.eq(m.cell('cpl'), 3), m.i32(TLB_PLACE.user), TLB_PLACE.kernel);
+      const base = m.let(m.add(m.cell('tlbArea'), place));
+      for (const [page, host] of this.#plan.pages) {
+        if (page === 0) continue;
+        const linear = m.let(m.linearOf(0, page));
+        const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
+        const other = m.ne(m.load('i64', at, TLB.exec), linear);
+        m.if(m.or(other, m.ne(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)), host | 0)), fail, undefined, false);
+      }
+    });
+  }
+
+  /** Writes a block and everything it dominates. */
+  #tree(b: number, flags: FlagState): void {
+    const m = this.#m;
+    const followers = this.#order.children[b]!
+      .filter((c) => this.#order.merges.has(c))
+      .sort((x, y) => this.#order.position[y]! - this.#order.position[x]!);
+    const isLoop = this.#order.headers.has(b);
+    if (isLoop) this.#loops.set(b, m.openBlock(LOOP));
+    for (const f of followers) this.#labels.set(f, m.openBlock(BLOCK));
+    this.#block(b, isLoop ? this.#entryFlags(b) : flags);
+    for (const f of followers.reverse()) {
+      m.closeBlock();
+      this.#tree(f, this.#entryFlags(f));
+    }
+    if (isLoop) m.closeBlock();
+  }
+
+  /** Where the flags are at the start of a block with several ways to it. */
+  #entryFlags(b: number): FlagState {
+    const live = this.#live.before[b]!;
+    return live === 0 ? { at: 'nowhere' } : { at: 'locals', carryKnown: (live & Live.carry) !== 0 };
+  }
+
+  #block(b: number, flags: FlagState): void {
+    const m = this.#m;
+    const { steps, end } = this.#blocks[b]!;
+    m.beginBlock();
+    m.flags = flags;
+    m.dirty = [...this.#dirty[b]!];
+    if (steps.length > 0) m.set(m.ic, m.sub(m.ic, steps.length));
+    const live = new Uint8Array(steps.length + 1);
+    live[steps.length] = this.#live.after[b]!;
+    for (let k = steps.length - 1; k >= 0; k--) live[k] = liveBefore(steps[k]!.effects, live[k + 1]!);
+    let transfer: RegionMachine['transfer'];
+    steps.forEach((step, k) => {
+      m.left = steps.length - k;
+      m.flagsLive = live[k + 1] !== 0;
+      if (step.effects.way === 'call') this.#call(step, end.kind === 'left' && k === steps.length - 1);
+      else transfer = m.instruction(step);
+    });
+    m.left = 0;
+    if (end.kind === 'left') return;
+    this.#end(b, end, transfer);
+  }
+
+  #call(step: RegionStep, last: boolean): void {
+    this.#m.callHandler(step, step.spec.id, last, this.#used);
+  }
+
+  #end(b: number, end: Block['end'], transfer: RegionMachine['transfer']): void {
+    const m = this.#m;
+    const held = m.held;
+    m.held = [];
+    if (end.kind === 'stop') {
+      m.exitTo(this.#notEntry(end.record), end.page);
+    } else {
+      const after = this.#live.after[b]!;
+      const inside = this.#edges[b]!.some((s) => this.#live.before[s] !== 0);
+      const exact = m.flags;
+      const carry = this.#edges[b]!.some((s) => (this.#live.before[s]! & Live.carry) !== 0);
+      const all = this.#edges[b]!.some((s) => (this.#live.before[s]! & Live.all) !== 0);
+      const next: FlagState = inside ? m.settleFlags(all, carry) : after === 0 ? { at: 'nowhere' } : exact;
+      // exits write the flags from where they were before
+      const go = (place: number): void => this.#goTo(b, place, exact, next);
+      if (end.kind === 'fall') go(end.next);
+      else if (end.kind === 'jump') go(end.taken);
+      else if (end.kind === 'branch') {
+        if (transfer?.to !== 'offset' || transfer.cond === undefined) throw new Error('a branch without condition');
+        const { dirty } = m;
+        m.if(
+          transfer.cond,
+          () => go(end.taken),
+          () => {
+            m.dirty = dirty;
+            go(end.next);
+          },
+          end.likely,
+        );
+        m.dirty = dirty;
+      } else if (end.kind === 'address') {
+        if (transfer?.to !== 'address') throw new Error('a jump without address');
+        this.#toAddress(b, end.places, transfer.target, exact, next);
+      }
+    }
+    for (const v of held) m.release(v);
+  }
+
+  #toAddress(b: number, places: readonly number[], target: Val<'i64'>, exact: FlagState, next: FlagState): void {
+    const m = this.#m;
+    const { dirty } = m;
+    for (const place of places) {
+      const s = this.#index.get(place);
+      if (s === undefined || !this.#edges[b]!.includes(s)) continue;
+      m.if(m.eq(target, m.linearOf(place, 0)), () => this.#goTo(b, place, exact, next), undefined, true);
+      m.dirty = dirty;
+    }
+    m.flags = exact;
+    m.exitToAddress(target);
+  }
+
+  /** Goes on at a place: a block of the region, or the interpreter. */
+  #goTo(from: number, place: number, exact: FlagState, next: FlagState): void {
+    const m = this.#m;
+    const to = this.#index.get(place);
+    if (to === undefined || !this.#edges[from]!.includes(to)) {
+      m.flags = exact;
+      this.#leaveTo(place);
+      return;
+    }
+    if (this.#order.position[to]! <= this.#order.position[from]!) {
+      m.if(
+        m.ltS(m.ic, this.#cost[to]!),
+        () => {
+          m.flags = exact;
+          this.#leaveTo(place);
+        },
+        undefined,
+        false,
+      );
+      m.br(this.#loops.get(to)!);
+    } else if (this.#order.merges.has(to)) m.br(this.#labels.get(to)!);
+    else this.#tree(to, next);
+  }
+
+  #leaveTo(place: number): void {
+    const m = this.#m;
+    const page = Math.floor(place / PAGE);
+    const record = this.#plan.pages.has(page) ? this.#exits.peek(place) : 0;
+    if (record !== 0) m.exitTo(record, page);
+    else m.exitToAddress(m.linearOf(place, 0));
+  }
+
+  /** A record to go on at in the interpreter; the entry's own would lead back here. */
+  #notEntry(record: number): number {
+    return record === this.#plan.entry ? this.#shadow : record;
+  }
+}
+
+/** Places where a block may go on. */
+function placesOf({ end }: Block): readonly number[] {
+  switch (end.kind) {
+    case 'fall':
+      return [end.next];
+    case 'jump':
+      return [end.taken];
+    case 'branch':
+      return [end.taken, end.next];
+    case 'address':
+      return end.places;
+    default:
+      return [];
+  }
+}
+
+/** The records of a cache as {@link ExitRecords} of a plan. */
+export function exitRecords(cache: DecodeCache, plan: RegionPlan): ExitRecords {
+  return {
+    peek: (place) => {
+      const page = Math.floor(place / PAGE);
+      const host = plan.pages.get(page);
+      return host === undefined ? 0 : cache.peek(host + (place - page * PAGE), plan.key);
+    },
+  };
+}

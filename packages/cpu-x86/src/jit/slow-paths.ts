@@ -1,0 +1,66 @@
+import { MEMORY_LAYOUT, PAGE_CODE } from '@sterna/core';
+import { crosses } from '../interp/crossing.ts';
+import { REC } from '../interp/records.ts';
+import { entryAddress, PROBE, tlbOf, translate } from '../interp/translate.ts';
+import { type Micro, micro } from '../semantics/micro.ts';
+import { Leave } from '../semantics/vectors.ts';
+import { CPU_MAP, TLB } from '../state/memory-map.ts';
+
+/** Host address meaning "a device" in `translate`'s result; 0 is a fault. */
+const LAST_SPECIAL = 1;
+const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
+
+/**
+ * Host address for a load of a region that missed the TLB: plain RAM within one page. 0: the interpreter must execute the
+ * instruction (fault, device, page crossing, alignment checks or breakpoints). Parameters: linear, size.
+ */
+export const regionRead: Micro = micro('region_read', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const access = m.param('i32', 1);
+  m.if(m.or(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), crosses(m, linear, access)), () => m.return(m.i32(0)));
+  const at = m.let(entryAddress(m, tlbOf(m, access), linear));
+  m.if(m.eq(m.load('i64', at, TLB.read), m.and(linear, -4096)), () =>
+    m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))),
+  );
+  const host = m.let(m.invoke(translate, linear, access));
+  m.return(m.select(m.leU(host, LAST_SPECIAL), m.i32(0), host));
+});
+
+/**
+ * As {@link regionRead} for a store or a read-modify-write. A page that holds decoded code can be written directly where no
+ * code is; else the interpreter does it, which drops the code.
+ */
+export const regionWrite: Micro = micro('region_write', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const size = m.param('i32', 1);
+  m.if(m.or(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), crosses(m, linear, size)), () => m.return(m.i32(0)));
+  const host = m.let(m.invoke(translate, linear, m.or(size, PROBE.WRITE)));
+  m.if(m.leU(host, LAST_SPECIAL), () => m.return(m.i32(0)));
+  const page = m.let(m.shrU(host, 12));
+  m.if(m.and(m.load('i32.8u', page, MEMORY_LAYOUT.pageFlags), PAGE_CODE), () => {
+    const lines = m.load('i64', m.shl(m.and(page, 0xffff), 3), CPU_MAP.lineMap);
+    const first = m.let(m.extU(m.and(m.shrU(host, 6), 63)));
+    const last = m.extU(m.and(m.shrU(m.sub(m.add(host, size), 1), 6), 63));
+    const span = m.sub(m.shl(m.i64(2), m.sub(last, first)), 1);
+    m.if(m.ne(m.and(m.shrU(lines, first), span), 0), () => m.return(m.i32(0)));
+  });
+  m.return(host);
+});
+
+/**
+ * Executes one instruction of a region by its interpreter function, with all state in memory. Parameters: record, table slot
+ * of its function, instructions left after it. Returns 0 to go on after it, else what the region returns.
+ */
+export const regionCall: Micro = micro('region_call', ['i32', 'i32', 'i32'], ['i32'], (m) => {
+  const rec = m.param('i32', 0);
+  const left = m.param('i32', 2);
+  m.put('icLeft', left);
+  const epoch = m.let(m.get('codeEpoch'));
+  const next = m.let(m.callIndirect(HANDLER_TYPE, m.param('i32', 1), [rec]));
+  const quiet = m.and(m.eq(m.get('icLeft'), left), m.eq(m.get('codeEpoch'), epoch));
+  m.if(m.and(m.eq(next, m.add(rec, REC.size)), quiet), () => m.return(m.i32(0)), undefined, true);
+  m.if(m.or(m.geU(next, 16), m.or(m.eq(next, Leave.REFETCH), m.eq(next, Leave.EXIT))), () => m.return(next));
+  // a fault: nothing was changed, and the interpreter meets it again with the right record
+  m.put('icLeft', m.add(m.get('icLeft'), 1));
+  m.return(rec);
+});
