@@ -1,155 +1,259 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { assemble } from '@sterna/guests';
-import type { BootSubject } from './boot.ts';
+import { writeFileAtomic } from '@sterna/guests/node';
+import { GuestConsole } from './console.ts';
+import { type LoopPlace, type LoopSource, loopImage } from './loop-images.ts';
+import { type Bits, benchCache } from './suite.ts';
+import type { V86 } from './v86.ts';
 
-/** A loop: body in 64-bit mode with EDI as counter and RSI at 4 MiB of scratch memory. */
-export interface Loop {
+/** Which loops are summed up together. */
+export type LoopGroup =
+  | 'integer loops'
+  | 'SSE2 double loops'
+  | 'SSE2 copy loops'
+  | 'REP MOVS and STOS'
+  | 'string instructions';
+
+/** A small loop on the bare machine. */
+export interface Loop extends LoopSource {
   readonly name: string;
-  readonly body: string;
-  /** Instructions of one iteration, the counter's two included. */
-  readonly instructions: number;
-  readonly iterations: number;
+  readonly group: LoopGroup;
+  /** Bits it can run in; default: both. */
+  readonly only?: Bits;
+  /** Instructions of one iteration with the counter's two, where that number is fixed. */
+  readonly instructions?: number;
+  /** Part of the iterations that emulators other than ours run, where these are hundreds of times slower than the host. */
+  readonly peerShare?: number;
 }
 
-/** Small loops of different kinds. */
+/** The loops; each takes about a second under QEMU TCG. */
 export const LOOPS: readonly Loop[] = [
   {
-    name: 'register arithmetic (xorshift)',
+    name: 'xs',
+    group: 'integer loops',
     body: 'mov ebx, eax\nshl ebx, 13\nxor eax, ebx\nmov ebx, eax\nshr ebx, 17\nxor eax, ebx\nmov ebx, eax\nshl ebx, 5\nxor eax, ebx\nadd ecx, eax',
     instructions: 12,
-    iterations: 60_000_000,
+    iterations: 250_000_000,
   },
   {
-    name: 'load, multiply, store over 64 KiB',
-    body: 'mov ebx, edi\nand ebx, 0xfffc\nmov eax, [rsi + rbx]\nimul eax, eax, 1664525\nadd eax, 1013904223\nmov [rsi + rbx], eax',
+    name: 'mem',
+    group: 'integer loops',
+    body: 'mov ebx, ebp\nand ebx, 0xfffc\nmov eax, [psi + pbx]\nimul eax, eax, 1664525\nadd eax, 1013904223\nmov [psi + pbx], eax',
     instructions: 8,
-    iterations: 30_000_000,
+    iterations: 100_000_000,
   },
   {
-    name: 'calls, pushes and pops',
-    body: 'push rax\ncall .f\npop rbx\njmp .g\n.f: add eax, ebx\nret\n.g:',
+    name: 'crc',
+    group: 'integer loops',
+    // Table at 128 KiB, data below it.
+    body: 'mov edx, ebp\nand edx, 0xffff\nmovzx edx, byte [psi + pdx]\nxor edx, eax\nand edx, 255\nshr eax, 8\nxor eax, [psi + pdx * 4 + 0x20000]',
+    instructions: 9,
+    iterations: 150_000_000,
+  },
+  {
+    name: 'collatz',
+    group: 'integer loops',
+    body: 'mov eax, ebp\n.l: test eax, 1\njz .e\nlea eax, [pax + pax * 2 + 1]\n.e: shr eax, 1\ninc ebx\ncmp eax, 1\nja .l',
+    iterations: 2_000_000,
+  },
+  {
+    name: 'fib',
+    group: 'integer loops',
+    body: 'mov eax, 20\ncall .f',
+    after: '.f: cmp eax, 2\njb .r\npush pax\ndec eax\ncall .f\npop pax\nsub eax, 2\njmp .f\n.r: add ebx, eax\nret',
+    iterations: 4_000,
+  },
+  {
+    name: 'calls',
+    group: 'integer loops',
+    body: 'push pax\ncall .f\npop pbx\njmp .g\n.f: add eax, ebx\nret\n.g:',
     instructions: 8,
+    iterations: 50_000_000,
+  },
+  {
+    name: 'rmw64',
+    group: 'integer loops',
+    only: 64,
+    setup: 'mov rax, 0x9e3779b97f4a7c',
+    body: 'mov rdx, rax\nshl rdx, 13\nxor rax, rdx\nmov rdx, rax\nshr rdx, 7\nxor rax, rdx\nmov rdx, rax\nshl rdx, 17\nxor rax, rdx\nmov rdx, rax\nand edx, 0xfff8\nadd [rsi + rdx], rax\nadd rbx, [rsi + rdx]',
+    instructions: 15,
+    iterations: 100_000_000,
+  },
+  {
+    name: 'addpd',
+    group: 'SSE2 double loops',
+    fill: 'doubles',
+    setup: 'movupd xmm4, [psi + 16]\nmovupd xmm5, [psi + 48]\nmovupd xmm6, [psi + 80]',
+    body: 'addpd xmm0, xmm4\naddpd xmm1, xmm5\naddpd xmm2, xmm6\naddpd xmm3, xmm4',
+    instructions: 6,
+    iterations: 12_000_000,
+  },
+  {
+    name: 'mulpd',
+    group: 'SSE2 double loops',
+    fill: 'doubles',
+    setup:
+      'movupd xmm0, [psi]\nmovupd xmm1, [psi + 32]\nmovupd xmm4, [psi + 64]\nmovupd xmm5, [psi + 64]\ndivpd xmm5, xmm4\ndivpd xmm5, xmm4',
+    body: 'mulpd xmm0, xmm4\nmulpd xmm1, xmm5\nmulpd xmm0, xmm5\nmulpd xmm1, xmm4',
+    instructions: 6,
     iterations: 30_000_000,
   },
   {
-    name: 'unpredictable branches (collatz step)',
-    body: 'test eax, 1\njz .even\nlea eax, [rax + rax * 2 + 1]\njmp .next\n.even: shr eax, 1\n.next: add eax, edi',
-    instructions: 6.5,
+    name: 'mulsd',
+    group: 'SSE2 double loops',
+    fill: 'doubles',
+    setup:
+      'movsd xmm1, [psi + 24]\nmovsd xmm2, [psi + 512]\nmovsd xmm3, [psi + 1024]\ndivsd xmm3, xmm2\naddsd xmm2, xmm2',
+    body: 'mulsd xmm0, xmm3\naddsd xmm0, xmm1\ndivsd xmm0, xmm2\nsubsd xmm1, xmm0\naddsd xmm1, xmm0',
+    instructions: 7,
     iterations: 30_000_000,
+  },
+  {
+    name: 'daxpy',
+    group: 'SSE2 double loops',
+    fill: 'doubles',
+    setup: 'movsd xmm7, [psi + 1000]\nmovddup xmm7, xmm7',
+    body: `mov edx, ebp
+        shl edx, 5
+        and edx, 0xfff
+        movupd xmm0, [psi + pdx]
+        movupd xmm1, [psi + pdx + 16]
+        mulpd xmm0, xmm7
+        mulpd xmm1, xmm7
+        addpd xmm0, [psi + pdx + 0x10000]
+        addpd xmm1, [psi + pdx + 0x10010]
+        movapd [psi + pdx + 0x10000], xmm0
+        movapd [psi + pdx + 0x10010], xmm1`,
+    instructions: 13,
+    iterations: 10_000_000,
+  },
+  {
+    name: 'horner',
+    group: 'SSE2 double loops',
+    fill: 'doubles',
+    setup: 'movsd xmm7, [psi + 2048]\naddsd xmm7, xmm7\nmovsd xmm1, [psi]\ndivsd xmm1, xmm7',
+    body: `movsd xmm0, [psi + 8]
+        ${[16, 24, 32, 40, 48, 56, 64].map((at) => `mulsd xmm0, xmm1\naddsd xmm0, [psi + ${at}]`).join('\n')}
+        mulsd xmm0, [psi + 72]
+        divsd xmm0, [psi + 0x3000]
+        addsd xmm2, xmm0`,
+    instructions: 20,
+    iterations: 6_000_000,
+  },
+  {
+    name: 'sse2-copy',
+    group: 'SSE2 copy loops',
+    body: `mov edx, ebp
+        shl edx, 6
+        and edx, 0x7fff
+        ${[0, 1, 2, 3].map((i) => `movdqa xmm${i}, [psi + pdx + ${i * 16}]`).join('\n')}
+        ${[0, 1, 2, 3].map((i) => `movdqa [psi + pdx + ${0x10000 + i * 16}], xmm${i}`).join('\n')}`,
+    instructions: 13,
+    iterations: 30_000_000,
+  },
+  {
+    name: 'sse2-copy-unaligned',
+    group: 'SSE2 copy loops',
+    body: `mov edx, ebp
+        shl edx, 6
+        and edx, 0x7fff
+        ${[0, 1, 2, 3].map((i) => `movdqu xmm${i}, [psi + pdx + ${i * 16 + 5}]`).join('\n')}
+        ${[0, 1, 2, 3].map((i) => `movdqu [psi + pdx + ${0x10003 + i * 16}], xmm${i}`).join('\n')}`,
+    instructions: 13,
+    iterations: 30_000_000,
+  },
+  ...(['movsb', 'movsd'] as const).flatMap((name) =>
+    [4, 64].map((kib) => rep(`${name}-${kib}k`, `rep ${name}`, kib, name === 'movsb' ? 1 : 4)),
+  ),
+  ...(['stosb', 'stosd'] as const).flatMap((name) =>
+    [4, 64].map((kib) => rep(`${name}-${kib}k`, `rep ${name}`, kib, name === 'stosb' ? 1 : 4)),
+  ),
+  {
+    name: 'scasb-200',
+    group: 'string instructions',
+    setup:
+      'push pdi\nlea pdi, [psi]\nmov ecx, 0x1000\nmov al, 1\nrep stosb\nmov byte [psi + 199], 0\nmov byte [psi + 0x8c7], 0\npop pdi\nxor ebx, ebx',
+    body: 'lea pdi, [psi]\nmov ecx, -1\nxor eax, eax\nrepne scasb\nsub ebx, ecx',
+    iterations: 800_000,
+  },
+  {
+    name: 'cmpsb-200',
+    group: 'string instructions',
+    setup:
+      'lea pdi, [psi + 0x1000]\nmov ecx, 200\nrep movsb\nmov esi, scratch\nmov byte [psi + 0x10c7], 0x5a\nxor ebx, ebx',
+    body: 'lea pdi, [psi + 0x1000]\nmov ecx, 300\nrepe cmpsb\nadd ebx, ecx\nmov esi, scratch',
+    iterations: 800_000,
+  },
+  {
+    name: 'lodsb',
+    group: 'string instructions',
+    setup: 'xor eax, eax',
+    body: 'lodsb\nadd ebx, eax\nlodsb\nxor ebx, eax\nrol ebx, 1\nmov edx, esi\nand edx, 0x3ffff\nlea esi, [pdx + scratch]',
+    instructions: 10,
+    iterations: 120_000_000,
   },
 ];
 
-function kernel({ body, iterations }: Loop): Uint8Array {
-  return assemble(`
-        bits 32
-        org 0x100000
-elf:    db 0x7f, "ELF", 1, 1, 1, 0
-        times 8 db 0
-        dw 2, 3
-        dd 1, start, headers - elf, 0, 0
-        dw 52, 32, 2, 0, 0, 0
-headers:
-        dd 1, 0, elf, elf, end - elf, end - elf + 0x10000, 7, 0x1000
-        dd 4, note - elf, note, note, note_end - note, note_end - note, 4, 4
-note:   dd 4, 4, 18
-        db "Xen", 0
-        dd start
-note_end:
-start:  mov     edi, 0x200000           ; PML4, PDPT, page directory: 1 GiB mapped one to one
-        xor     eax, eax
-        mov     ecx, 0x3000 / 4
-        rep     stosd
-        mov     dword [0x200000], 0x201003
-        mov     dword [0x201000], 0x202003
-        mov     edi, 0x202000
-        mov     eax, 0x83
-.map:   mov     [edi], eax
-        add     eax, 0x200000
-        add     edi, 8
-        cmp     edi, 0x203000
-        jb      .map
-        mov     eax, 0x20
-        mov     cr4, eax
-        mov     eax, 0x200000
-        mov     cr3, eax
-        mov     ecx, 0xc0000080
-        mov     eax, 0x100
-        xor     edx, edx
-        wrmsr
-        mov     eax, 0x80000001
-        mov     cr0, eax
-        lgdt    [gdtr]
-        jmp     8:long
-        align   8
-gdt:    dq 0, 0x00af9b000000ffff
-gdtr:   dw 15
-        dd gdt
-        bits 64
-long:   mov     esp, end + 0x8000
-        call    work                    ; warm: the loop is translated, or its page decoded
-        mov     edx, 0x3f8
-        mov     al, 'S'
-        out     dx, al
-        call    work
-        mov     edx, 0x3f8
-        mov     al, 'E'
-        out     dx, al
-halt:   hlt
-        jmp     halt
-work:   mov     edi, ${iterations}
-        mov     esi, 0x400000
-        mov     eax, 12345
-        xor     ecx, ecx
-        align   16
-.again: ${body}
-        dec     edi
-        jnz     .again
-        ret
-end:
-`).bytes;
+function rep(name: string, instruction: string, kib: number, size: number): Loop {
+  return {
+    name,
+    group: 'REP MOVS and STOS',
+    setup: 'mov edx, esi',
+    body: `mov esi, edx\nlea pdi, [psi + 0x20000]\nmov ecx, ${(kib * 1024) / size}\nmov eax, ebp\n${instruction}`,
+    iterations: kib === 4 ? 4_000_000 : 200_000,
+    peerShare: 1 / 40,
+  };
 }
 
-/** Million guest instructions per second of a loop, by the wall clock between two bytes on the serial line. */
-export function runLoop(subject: BootSubject, loop: Loop): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'sterna-loop-'));
-  const image = join(folder, 'loop.elf');
-  writeFileSync(image, kernel(loop));
-  const args = [
-    '-M',
-    'microvm,acpi=off',
-    '-cpu',
-    'qemu64',
-    '-m',
-    '16',
-    '-nodefaults',
-    '-display',
-    'none',
-    '-kernel',
-    image,
-    '-serial',
-    'stdio',
-  ];
-  const child = spawn(subject.command[0]!, [...subject.command.slice(1), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  return new Promise((resolve, reject) => {
-    let started = 0;
-    const limit = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    child.stdout.on('data', (chunk: Buffer) => {
-      const text = chunk.toString('latin1');
-      if (text.includes('S')) started = performance.now();
-      if (!text.includes('E')) return;
-      resolve((loop.instructions * loop.iterations) / (performance.now() - started) / 1000);
-      child.kill('SIGTERM');
-    });
-    child.on('error', reject);
-    child.on('exit', () => {
-      clearTimeout(limit);
-      rmSync(folder, { recursive: true, force: true });
-      reject(new Error(`${subject.name} ended before the loop '${loop.name}' did`));
-    });
-  });
+/** A loop as a file in the cache. */
+export function loopFile(loop: Loop, bits: Bits, place: LoopPlace): string {
+  const image = loopImage(loop, bits, place);
+  const hash = createHash('sha256').update(image).digest('hex').slice(0, 16);
+  const path = join(benchCache(), 'loops', `${loop.name}-${bits}-${hash}`);
+  if (!existsSync(path)) {
+    writeFileAtomic(path, image);
+    chmodSync(path, 0o755);
+  }
+  return path;
+}
+
+/** Seconds and checksum of a loop. */
+export interface LoopTime {
+  readonly seconds: number;
+  readonly checksum: string;
+}
+
+/** Times a loop that has been started, by the host's clock. */
+export async function timeLoop(console: GuestConsole): Promise<LoopTime> {
+  const started = (await console.next(/S\r?\n/, 120)).at;
+  const { match, at } = await console.next(/E([0-9a-f]{8})\r?\n/, 120);
+  return { seconds: (at - started) / 1000, checksum: match[1]! };
+}
+
+/** The loop as a peer runs it: see {@link Loop.peerShare}. */
+export function shareOf(loop: Loop): Loop {
+  return loop.peerShare === undefined ? loop : { ...loop, iterations: Math.round(loop.iterations * loop.peerShare) };
+}
+
+/** Runs a loop on a machine with QEMU's command line. */
+export async function runLoop(command: readonly string[], loop: Loop, bits: Bits): Promise<LoopTime> {
+  await using console = new GuestConsole(command[0]!, [
+    ...command,
+    ...['-M', 'microvm,acpi=off', '-cpu', 'qemu64', '-m', '16', '-nodefaults', '-display', 'none'],
+    ...['-kernel', loopFile(loop, bits, 'pvh'), '-serial', 'stdio'],
+  ]);
+  return await timeLoop(console);
+}
+
+/** Runs a 32-bit loop on v86. */
+export async function runLoopV86(v86: V86, loop: Loop): Promise<LoopTime> {
+  await using console = v86.start({ multiboot: loopFile(loop, 32, 'multiboot'), memory: 16 });
+  return await timeLoop(console);
+}
+
+/** Runs a loop on the host's processor. */
+export async function runLoopNative(loop: Loop, bits: Bits): Promise<LoopTime> {
+  await using console = new GuestConsole('native', [loopFile(loop, bits, 'host')]);
+  return await timeLoop(console);
 }

@@ -5,6 +5,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Geometric mean; `undefined` of nothing. */
+export function geometricMean(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
 /** One figure against a peer, measured in interleaved pairs of one run. */
 export interface Comparison {
   readonly figure: string;
@@ -51,10 +57,15 @@ export function table(rows: readonly Comparison[]): string {
     String(r.pairs),
     r.peerName,
   ]);
-  const widths = header.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
-  return [header, ...cells]
-    .map((row) =>
-      row
+  return columns([header, ...cells]);
+}
+
+/** Lines of cells, padded so that columns align. */
+export function columns(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
         .map((cell, i) => cell.padEnd(widths[i]!))
         .join('  ')
         .trimEnd(),
