@@ -1,4 +1,5 @@
 import type { Val } from '@sterna/wasm';
+import { ModeKey } from '../interp/records.ts';
 import { newGeneration } from '../interp/tlb.ts';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
@@ -21,23 +22,16 @@ function flatSegments(m: Machine): Val<'i32'> {
   return flat;
 }
 
-/**
- * Derives everything that depends on the mode from segments, CR0, EFER and EFLAGS: cpl, modeKey, effective bases, masks, the
- * TLB in use and the jump cache's key. Call it after any change of those.
- */
-export const updateMode: Micro = micro('update_mode', [], [], (m) => {
-  const flags = m.let(m.get('eflags'));
-  const vm = m.let(m.ne(m.and(flags, Flag.VM), 0));
-  const cr0 = m.let(m.wrap(m.get('cr0')));
-  const ss = m.let(m.get('segFlags', Seg.SS));
-  const cs = m.let(m.get('segFlags', Seg.CS));
-  const isProtected = m.let(m.and(m.and(cr0, 1), m.eqz(vm)));
-  const cpl = m.let(m.select(vm, m.i32(3), m.select(isProtected, m.and(m.shrU(ss, 13), 3), 0)));
-  m.put('cpl', cpl);
-  const long = m.let(m.and(m.shrU(m.wrap(m.get('efer')), 10), m.and(m.shrU(cs, 21), 1)));
-  const code = m.let(m.select(long, m.i32(2), m.and(m.shrU(cs, 22), 1)));
-  const stack32 = m.let(m.and(m.eqz(long), m.shrU(ss, 22)));
-  const key = m.let(m.or(m.or(code, m.shl(m.and(stack32, 1), 2)), m.shl(isProtected, 3)));
+/** modeKey of 64-bit mode. */
+const KEY_64 = 2 | ModeKey.protected;
+
+/** Everything that depends on the code and stack segment, outside 64-bit mode also on the others. Returns the mode key. */
+const updateSegments: Micro = micro('update_segments', ['i32', 'i32'], ['i32'], (m) => {
+  const long = m.param('i32', 0);
+  const isProtected = m.param('i32', 1);
+  const code = m.let(m.select(long, m.i32(2), m.and(m.shrU(m.get('segFlags', Seg.CS), 22), 1)));
+  const stack32 = m.let(m.and(m.and(m.eqz(long), m.shrU(m.get('segFlags', Seg.SS), 22)), 1));
+  const key = m.let(m.or(m.or(code, m.shl(stack32, 2)), m.shl(isProtected, 3)));
   m.put('modeKey', key);
   m.put('stackMask', m.select(long, m.i64(-1), m.select(stack32, m.i64(0xffff_ffff), 0xffff)));
   m.put('ipMask', m.select(long, m.i64(-1), m.select(code, m.i64(0xffff_ffff), 0xffff)));
@@ -53,19 +47,61 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
     () => m.put('flatSegments', 0x3f),
     () => m.put('flatSegments', flatSegments(m)),
   );
-  const user = m.let(m.eq(cpl, 3));
-  const checked = m.and(m.and(m.shrU(cr0, 18), m.shrU(flags, 18)), 1);
+  m.return(key);
+});
+
+/** Cells debugActive and watching. */
+const updateDebug: Micro = micro('update_debug', [], [], (m) => {
   const dr7 = m.let(dr7Of(m));
   m.put('debugActive', anyBreakpoint(m, dr7));
-  const watching = m.let(anyWatchpoint(m, dr7));
-  m.put('watching', watching);
+  m.put('watching', anyWatchpoint(m, dr7));
+});
+
+/**
+ * Derives everything that depends on the mode from segments, CR0, CR4, EFER, EFLAGS and DR7: cpl, modeKey, effective bases,
+ * masks, the TLB in use and the jump cache's key. Call it after any change of those.
+ */
+export const updateMode: Micro = micro('update_mode', [], [], (m) => {
+  const flags = m.let(m.get('eflags'));
+  const vm = m.let(m.ne(m.and(flags, Flag.VM), 0));
+  const cr0 = m.let(m.wrap(m.get('cr0')));
+  const ss = m.let(m.get('segFlags', Seg.SS));
+  const isProtected = m.let(m.and(m.and(cr0, 1), m.eqz(vm)));
+  const cpl = m.let(m.select(vm, m.i32(3), m.select(isProtected, m.and(m.shrU(ss, 13), 3), 0)));
+  m.put('cpl', cpl);
+  const wide = m.and(m.shrU(m.get('segFlags', Seg.CS), 21), 1);
+  const long = m.let(m.and(m.shrU(m.wrap(m.get('efer')), 10), wide));
+  const key = m.local('i32');
+  m.set(key, KEY_64);
+  m.if(
+    m.and(m.and(long, isProtected), m.eq(m.get('modeKey'), KEY_64)),
+    () => {
+      // between levels of 64-bit mode nothing but FS and GS can differ
+      for (const s of [Seg.FS, Seg.GS]) m.put('segEff', m.get('segBase', s), s);
+    },
+    () => m.set(key, m.invoke(updateSegments, long, isProtected)),
+    true,
+  );
+  const dr7 = m.and(dr7Of(m), 0xff);
+  m.if(m.or(dr7, m.get('debugActive')), () => m.do(m.functionOf(updateDebug)), undefined, false);
+  const user = m.let(m.eq(cpl, 3));
+  const place = m.local('i32');
+  m.set(place, m.select(user, m.i32(TLB_PLACE.user), TLB_PLACE.kernel));
   // the TLB that stays empty brings every access to the slow path
-  const watched = m.or(watching, m.ne(m.get('hostWatches'), 0));
-  const slow = m.or(watched, m.and(user, checked));
-  const smap = m.and(m.wrap(m.get('cr4')), CR4.SMAP);
-  const open = m.let(m.and(m.and(m.ne(smap, 0), m.ne(m.and(flags, Flag.AC), 0)), m.eqz(user)));
-  m.if(open, () => m.put('tlbAccessUsed', 1), undefined, false);
-  const place = m.select(user, m.i32(TLB_PLACE.user), m.select(open, m.i32(TLB_PLACE.access), TLB_PLACE.kernel));
+  const slow = m.local('i32');
+  m.set(slow, m.or(m.get('watching'), m.get('hostWatches')));
+  m.if(
+    m.and(flags, Flag.AC),
+    () => {
+      m.set(slow, m.or(slow, m.and(user, m.and(m.shrU(cr0, 18), 1))));
+      m.if(m.and(m.eqz(user), m.ne(m.and(m.wrap(m.get('cr4')), CR4.SMAP), 0)), () => {
+        m.put('tlbAccessUsed', 1);
+        m.set(place, TLB_PLACE.access);
+      });
+    },
+    undefined,
+    false,
+  );
   const fast = m.let(m.add(m.get('tlbArea'), place));
   m.put('tlbData', fast);
   m.put('tlbBase', m.select(slow, m.i32(CPU_MAP.tlbAligned), fast));
