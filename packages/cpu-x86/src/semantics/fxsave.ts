@@ -24,7 +24,7 @@ def('fxsave', (m, dst) => {
   saveMxcsr(m, at);
   saveXmm(m, at, xmmCount(m));
 });
-enc('np 0f ae /0 mem', 'fxsave', 'Mx', { osz: true });
+enc('np 0f ae /0 mem', 'fxsave', 'Mx', { osz: true, feature: 'fxsr' });
 
 def('fxrstor', (m, src) => {
   checkX87NoWait(m);
@@ -37,7 +37,7 @@ def('fxrstor', (m, src) => {
   m.put('mxcsr', mxcsr);
   restoreXmm(m, at, xmmCount(m));
 });
-enc('np 0f ae /1 mem', 'fxrstor', 'Mx', { osz: true });
+enc('np 0f ae /1 mem', 'fxrstor', 'Mx', { osz: true, feature: 'fxsr' });
 
 def('ldmxcsr', (m, src) => {
   checkSse(m);

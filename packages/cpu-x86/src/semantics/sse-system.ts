@@ -12,4 +12,6 @@ def('clflush', (m, src) => {
   // the line must be readable, nothing else happens
   m.loadLinear(m.linear(src!, 1), 8);
 });
-enc('np 0f ae /7 mem', 'clflush', 'Mx');
+enc('np 0f ae /7 mem', 'clflush', 'Mx', { feature: 'clflush' });
+enc('66 0f ae /7 mem', 'clflush', 'Mx', { feature: 'clflushopt' });
+enc('66 0f ae /6 mem', 'clflush', 'Mx', { feature: 'clwb' });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -28,30 +28,48 @@ export function oracleAvailable(): boolean {
   }
 }
 
-/** Makes vectors and runs them on this host's processor; both files are kept in the temporary folder for the next time. */
-export function generate(options: GenerateOptions): { nov: Uint8Array; nor: Uint8Array } {
-  const folder = join(tmpdir(), 'sterna-oracle');
-  mkdirSync(folder, { recursive: true });
-  const program = join(folder, 'oracle');
-  if (!existsSync(program)) {
-    execFileSync('gcc', [
-      '-O2',
-      '-static-pie',
-      '-fno-stack-protector',
-      '-fcf-protection=none',
-      '-o',
-      program,
-      join(ORACLE_SOURCES, 'oracle.c'),
-    ]);
-  }
+const FOLDER = join(tmpdir(), 'sterna-oracle');
+
+function argumentsOf(options: GenerateOptions): string[] {
   const args = ['--count', String(options.count), '--seed', String(options.seed)];
   if (options.isa !== undefined) args.push('--isa', options.isa);
   if (options.modes !== undefined) args.push('--modes', options.modes);
   if (options.only !== undefined) args.push('--only', options.only);
-  const base = join(folder, args.join('').replace(/[^a-z0-9]+/gi, '-'));
+  return args;
+}
+
+/** Files of a set of vectors, without their endings. Long patterns are told apart by a checksum. */
+function baseOf(options: GenerateOptions): string {
+  const text = argumentsOf(options).join('');
+  let sum = 0;
+  for (const c of text) sum = (Math.imul(sum, 31) + c.charCodeAt(0)) >>> 0;
+  return join(FOLDER, `${text.replace(/[^a-z0-9]+/gi, '-').slice(0, 80)}-${sum.toString(16)}`);
+}
+
+/** The compiled oracle; made on first use, under another name first in case several processes want it. */
+function program(): string {
+  const path = join(FOLDER, 'oracle');
+  if (existsSync(path)) return path;
+  const fresh = `${path}-${process.pid}`;
+  const flags = ['-O2', '-static-pie', '-fno-stack-protector', '-fcf-protection=none'];
+  execFileSync('gcc', [...flags, '-o', fresh, join(ORACLE_SOURCES, 'oracle.c')]);
+  renameSync(fresh, path);
+  return path;
+}
+
+/** Makes vectors and runs them on this host's processor; both files are kept in the temporary folder for the next time. */
+export function generate(options: GenerateOptions): { nov: Uint8Array; nor: Uint8Array } {
+  mkdirSync(FOLDER, { recursive: true });
+  const base = baseOf(options);
   if (!existsSync(`${base}.nor`)) {
-    execFileSync('python3', [join(ORACLE_SOURCES, 'gen.py'), `${base}.nov`, ...args], { stdio: 'ignore' });
-    execFileSync(program, ['run', `${base}.nov`, `${base}.nor`], { stdio: 'ignore' });
+    const generator = join(ORACLE_SOURCES, 'gen.py');
+    execFileSync('python3', [generator, `${base}.nov`, ...argumentsOf(options)], { stdio: 'ignore' });
+    execFileSync(program(), ['run', `${base}.nov`, `${base}.nor`], { stdio: 'ignore' });
   }
   return { nov: readFileSync(`${base}.nov`), nor: readFileSync(`${base}.nor`) };
+}
+
+/** Removes the files of a set of vectors. */
+export function discard(options: GenerateOptions): void {
+  for (const ending of ['nov', 'nor']) rmSync(`${baseOf(options)}.${ending}`, { force: true });
 }
