@@ -31,16 +31,18 @@ export class X86Cpu implements EngineCpu {
   /** What it shares with the other vCPUs of its machine. */
   readonly engine: X86Engine;
   readonly host: CpuHost;
+  readonly tlbArea: number;
   readonly parkedAt: number;
 
   constructor(memory: WasmMemory, host: CpuHost, place?: CpuPlacement) {
     this.state = new StateView(memory.buffer);
     this.host = host;
     this.engine = place?.engine ?? new X86Engine(memory);
+    this.tlbArea = place?.area ?? CPU_MAP.tlbKernel;
     this.parkedAt = place === undefined ? PARKED.first : place.area + PARKED.offset;
     this.engine.attach(this);
     const { state } = this;
-    state.set('tlbArea', place?.area ?? CPU_MAP.tlbKernel);
+    state.set('tlbArea', this.tlbArea);
     state.set('jcGeneration', place?.index ?? 0);
     state.set('jcUserGeneration', place?.index ?? 0);
     this.flushTlb();
@@ -131,7 +133,7 @@ export class X86Cpu implements EngineCpu {
 
   /** The dirty bits were harvested: the next write to any page must be seen again. */
   flushWriteTags(): void {
-    this.engine.as(this, (code) => code.flush_write_tags());
+    this.engine.flushWriteTags(this);
   }
 
   /** Somebody else wrote RAM that holds decoded code. */

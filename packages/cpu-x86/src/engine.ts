@@ -6,7 +6,6 @@ import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { printInterpreter } from './interp/print.ts';
 import { JIT_DEFAULTS, Jit } from './jit/jit.ts';
-import { STATE_END } from './state/layout.ts';
 import { STATE_BASE } from './state/memory-map.ts';
 import type { StateView } from './state/view.ts';
 
@@ -37,6 +36,8 @@ export interface EngineCode {
   update_mode(): void;
   flush_tlb(): void;
   flush_write_tags(): void;
+  flush_parked_write_tags(tlbArea: number): void;
+  switch_cells(park: number, resume: number): void;
   eval_flags(): number;
   translate(linear: bigint, options: number): number;
   walk(linear: bigint, access: number): number;
@@ -46,6 +47,8 @@ export interface EngineCode {
 export interface EngineCpu {
   readonly state: StateView;
   readonly host: CpuHost;
+  /** Where its TLBs are. */
+  readonly tlbArea: number;
   /** Where its cells are while it does not run. */
   readonly parkedAt: number;
 }
@@ -99,13 +102,11 @@ export class X86Engine {
   readonly code: EngineCode;
   /** Translated code. */
   readonly jit: Jit;
-  readonly #bytes: Uint8Array;
   readonly #decoder: Decoder;
   readonly #cpus: EngineCpu[] = [];
   #current: EngineCpu | undefined;
 
   constructor(memory: WasmMemory) {
-    this.#bytes = new Uint8Array(memory.buffer);
     const t = handlerTables();
     compiled ??= new wasmHost.Module(interpreterBytes());
     const handlers = new wasmHost.Table({ element: 'anyfunc', initial: t.count });
@@ -171,9 +172,8 @@ export class X86Engine {
   activate(cpu: EngineCpu): void {
     const before = this.#current!;
     if (before === cpu) return;
-    this.#bytes.copyWithin(before.parkedAt, STATE_BASE, STATE_END);
+    this.code.switch_cells(before.parkedAt, cpu.parkedAt);
     before.state.moveTo(before.parkedAt);
-    this.#bytes.copyWithin(STATE_BASE, cpu.parkedAt, cpu.parkedAt + (STATE_END - STATE_BASE));
     cpu.state.moveTo(STATE_BASE);
     this.#current = cpu;
   }
@@ -192,8 +192,12 @@ export class X86Engine {
     }
   }
 
-  /** The next write of every vCPU to any page must be seen. */
-  flushWriteTags(): void {
-    for (const cpu of this.#cpus) this.as(cpu, (code) => code.flush_write_tags());
+  /** The next write of a vCPU to any page must be seen; without one, the next write of every vCPU. */
+  flushWriteTags(only?: EngineCpu): void {
+    for (const cpu of this.#cpus) {
+      if (only !== undefined && cpu !== only) continue;
+      if (cpu === this.#current) this.code.flush_write_tags();
+      else this.code.flush_parked_write_tags(cpu.tlbArea);
+    }
   }
 }

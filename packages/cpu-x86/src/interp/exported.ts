@@ -5,10 +5,13 @@ import { probeWriteRange, translate } from './access.ts';
 import { linearAny } from './address.ts';
 import { evalCarry, evalCond } from './flags.ts';
 import { find } from './lookup.ts';
+import { flushParkedWriteTags, switchCells } from './parked.ts';
 import { physLoad64, physStore64 } from './physical.ts';
 
 /** Further microcode that the CPU object calls between slices, or regions do. */
 export const EXPORTED_MICRO: readonly Micro[] = [
+  switchCells,
+  flushParkedWriteTags,
   translate,
   walk,
   physLoad64,
