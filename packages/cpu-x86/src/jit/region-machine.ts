@@ -111,7 +111,8 @@ export class RegionMachine extends RegionFlags {
       const after = this.add(this.ic, this.left - 1);
       const result = this.let(this.call(this.linker.micro(regionCall), this.i32(step.rec), this.i32(slot), after));
       if (leaves) {
-        this.return(result);
+        // 0 says that the instruction after it comes next
+        this.return(this.select(result, result, this.i32(step.rec + REC.size)));
         return;
       }
       this.if(result, () => this.return(result), undefined, false);

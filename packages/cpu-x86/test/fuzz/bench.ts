@@ -318,5 +318,16 @@ export class Bench {
   }
 }
 
-/** The processor as it is. */
-export const interpreter: CpuFactory = (memory, host) => new X86Cpu(memory, host);
+/** A processor that translates nothing. */
+export const interpreter: CpuFactory = (memory, host) => withThreshold(memory, host, 0);
+
+/** A processor that translates what was executed a few times. */
+export function translating(threshold: number): CpuFactory {
+  return (memory, host) => withThreshold(memory, host, threshold);
+}
+
+function withThreshold(memory: WasmMemory, host: CpuHost, threshold: number): X86Cpu {
+  const cpu = new X86Cpu(memory, host);
+  cpu.engine.jit.options = { ...cpu.engine.jit.options, threshold };
+  return cpu;
+}

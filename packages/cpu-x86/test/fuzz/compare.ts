@@ -23,7 +23,7 @@ export interface Runner {
 }
 
 /** Longest stretch without comparing. */
-const STRIDE = 400;
+const STRIDE = 3000;
 /** Events with which a run is given up as never ending. */
 const MOST_EVENTS = 20_000;
 
@@ -109,7 +109,7 @@ export function compare(
     let next = 0;
     for (;;) {
       const happening = program.happenings[next];
-      const step = cuts.chance(0.3) ? cuts.between(1, Math.min(12, stride)) : cuts.between(1, stride);
+      const step = cuts.between(1, Math.min(stride, cuts.pick([12, 100, 400, 400, stride])));
       const target = Math.min(program.limit, last + step, happening?.at ?? Number.POSITIVE_INFINITY);
       a.to(target);
       b.to(target);

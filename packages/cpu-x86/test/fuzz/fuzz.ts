@@ -1,11 +1,16 @@
-import { Bench, type CpuFactory, interpreter } from './bench.ts';
+import { Bench, type CpuFactory, interpreter, translating } from './bench.ts';
 import { compare, type Mismatch, type Slicing } from './compare.ts';
 import { type GenerateProgramOptions, generateProgram } from './generate.ts';
 import type { Program } from './program.ts';
 import { shrink } from './shrink.ts';
 
 /** Engines by name. */
-export const ENGINES: Readonly<Record<string, CpuFactory>> = { interp: interpreter };
+export const ENGINES: Readonly<Record<string, CpuFactory>> = {
+  interp: interpreter,
+  jit: translating(2),
+  'jit-eager': translating(1),
+  'jit-late': translating(12),
+};
 
 /** How to fuzz. */
 export interface FuzzOptions extends GenerateProgramOptions {
