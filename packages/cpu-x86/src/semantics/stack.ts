@@ -76,7 +76,9 @@ def('enter', (m, bytes, level) => {
   const { size } = m.variant;
   const step = size / 8;
   const mask = m.let(m.get('stackMask'));
-  const levels = m.let(m.and(m.read(level) as Val<'i32'>, 31));
+  // counted down: a variable even where the operand is a literal
+  const levels = m.local('i32');
+  m.set(levels, m.and(m.read(level) as Val<'i32'>, 31));
   const sp = m.sp();
   const at = m.let(m.and(m.sub(sp, step), mask));
   const frame = m.let(at);
