@@ -4,6 +4,7 @@ import { PAGING_CASES } from './paging-cases.ts';
 import { compareWithQemu } from './qemu-diff.ts';
 import { qemuMissing } from './qemu-peer.ts';
 import { SELECTOR_CASES } from './selector-cases.ts';
+import { TASK_CASES } from './task-cases.ts';
 
 if (qemuMissing !== undefined && process.env['CI']) throw new Error(qemuMissing);
 
@@ -40,6 +41,18 @@ const KNOWN: Readonly<Record<string, string>> = {
   'long: a CR3 load keeps global pages': 'drops global pages too',
   'prot32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
   'user32: all descriptors: MOV SS': 'has no limits: expand-down stacks',
+  'prot32: new task: SS null': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: SS read-only': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: SS of another level': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: SS outside the GDT': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: DS not readable': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: DS of the system': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: FS not present': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: GS outside the LDT': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: LDT in the LDT': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: new task: LDT is no LDT': 'reports faults of the new task at the old address, and before CS is loaded',
+  'prot32: old task: gate to a selector of the LDT': 'raises #TS',
+  'long: all descriptors: MOV SS': 'takes a null selector of any RPL',
   'prot32: all descriptors: LTR': 'loads a null TR',
   'long: all descriptors: LTR': 'loads a null TR and 16-bit ones',
   'long: all descriptors: LAR': 'shows 16-bit system descriptors in long mode',
@@ -56,12 +69,13 @@ const KNOWN_OLD: Readonly<Record<string, string>> = process.env['STERNA_PEER_QEM
       'user64: the same, 64 bits': 'gives sixteen times the vector as error code',
       'long: a 32-bit trap gate in long mode is no gate': 'gives sixteen times the vector as error code',
       'long: DR7.GD traps': 'stops',
+      'prot32: the trap flag of a TSS': 'does not know it',
     };
 
 describe.skipIf(qemuMissing !== undefined)(
   `fixtures on a real QEMU${qemuMissing === undefined ? '' : ` (${qemuMissing})`}`,
   () => {
-    const cases = [...DELIVERY_CASES, ...PAGING_CASES, ...SELECTOR_CASES].map((row) => ({
+    const cases = [...DELIVERY_CASES, ...PAGING_CASES, ...SELECTOR_CASES, ...TASK_CASES].map((row) => ({
       row,
       name: `${row.mode}: ${row.name}`,
     }));
