@@ -190,7 +190,7 @@ class RegionPrinter {
   }
 
   #call(step: RegionStep, last: boolean): void {
-    this.#m.callHandler(step, step.spec.id, last, this.#used);
+    this.#m.callHandler(step, this.#notEntry(step.rec), step.spec.id, last, this.#used);
   }
 
   #end(b: number, end: Block['end'], transfer: RegionMachine['transfer']): void {

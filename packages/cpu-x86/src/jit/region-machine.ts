@@ -99,8 +99,11 @@ export class RegionMachine extends RegionFlags {
     this.settle(new Set(), [0, 0]);
   }
 
-  /** Executes an instruction by its interpreter function. `reload` names the registers to be read again. */
-  callHandler(step: Step, slot: number, leaves: boolean, reload: Masks): void {
+  /**
+   * Executes an instruction by its interpreter function. `record` is the instruction's, or one that does the same: where it
+   * faults the interpreter goes on there, so it must not lead back here. `reload` names the registers to be read again.
+   */
+  callHandler(step: Step, record: number, slot: number, leaves: boolean, reload: Masks): void {
     this.rec = step.rec;
     this.page = step.page;
     this.settle(new Set(), [0, 0]);
@@ -109,10 +112,10 @@ export class RegionMachine extends RegionFlags {
     if (this.manyPages) this.putCell('pcPage', this.pageHere());
     this.scope(() => {
       const after = this.add(this.ic, this.left - 1);
-      const result = this.let(this.call(this.linker.micro(regionCall), this.i32(step.rec), this.i32(slot), after));
+      const result = this.let(this.call(this.linker.micro(regionCall), this.i32(record), this.i32(slot), after));
       if (leaves) {
         // 0 says that the instruction after it comes next
-        this.return(this.select(result, result, this.i32(step.rec + REC.size)));
+        this.return(this.select(result, result, this.i32(record + REC.size)));
         return;
       }
       this.if(result, () => this.return(result), undefined, false);
