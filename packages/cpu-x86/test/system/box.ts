@@ -3,7 +3,9 @@ import { assemble } from '@sterna/guests';
 import { X86Cpu } from '../../src/cpu.ts';
 import type { CpuHost } from '../../src/engine.ts';
 import { storeCpuid } from '../../src/models/cpuid-table.ts';
-import { coreCount, eferBits, featureWords, QEMU64_SIGNATURE, qemu64Cpuid } from '../../src/models/qemu64.ts';
+import { coreCount, cpuidRows, eferBits } from '../../src/models/leaves.ts';
+import { configure } from '../../src/models/model.ts';
+import { QEMU64, QEMU64_SIGNATURE } from '../../src/models/qemu64.ts';
 import type { StateView } from '../../src/state/view.ts';
 import { resetState } from '../../src/system/reset.ts';
 
@@ -44,6 +46,9 @@ export const SEL = {
   free: 0x90,
 } as const;
 
+/** CPU features beside those of qemu64, by QEMU's names. */
+export type Features = Readonly<Record<string, boolean>>;
+
 export type Mode = 'real' | 'prot16' | 'prot32' | 'user32' | 'vm86' | 'long' | 'user64' | 'compat32' | 'userCompat';
 
 const RAM = 4 << 20;
@@ -65,7 +70,7 @@ export class Box {
   vector = -1;
   #ram: number;
 
-  constructor(host: Partial<CpuHost> = {}) {
+  constructor(host: Partial<CpuHost> = {}, features: Features = {}) {
     const block = this.memory.allocate('ram', RAM);
     this.#ram = block.hostOffset;
     this.map(0, RAM, 3);
@@ -87,9 +92,10 @@ export class Box {
       ...host,
     });
     this.state = this.cpu.state;
-    const words = featureWords({});
-    storeCpuid(this.state, qemu64Cpuid(words, { apicId: 0, count: 1 }));
-    this.state.setBig('eferValid', BigInt(eferBits(words)));
+    const model = configure(QEMU64, features);
+    this.cpu.engine.setFeatures(model.features);
+    storeCpuid(this.state, cpuidRows(model, { apicId: 0, count: 1 }));
+    this.state.setBig('eferValid', BigInt(eferBits(model.words)));
     this.state.setBig('coreCount', coreCount(1));
     resetState(this.state, QEMU64_SIGNATURE);
   }

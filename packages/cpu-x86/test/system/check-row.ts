@@ -6,8 +6,8 @@ const LONG: readonly Mode[] = ['long', 'user64', 'compat32', 'userCompat'];
 const ERRORS = new Set([8, 10, 11, 12, 13, 14, 17]);
 
 /** Runs a case and checks the exception it ends with. */
-export function checkRow({ mode, code, setup, vector, error, at, check }: Row): void {
-  const b = new Box();
+export function checkRow({ mode, code, setup, features, vector, error, at, check }: Row): void {
+  const b = new Box({}, features);
   b.enter(mode);
   b.code(mode, code);
   setup?.(b);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { AT, type Box, descriptor, type Mode, SEL } from './box.ts';
+import { AT, type Box, descriptor, type Features, type Mode, SEL } from './box.ts';
 
 /** One instruction sequence and the exception it ends with. */
 export interface Row {
@@ -7,6 +7,7 @@ export interface Row {
   readonly mode: Mode;
   readonly code: string;
   readonly setup?: (b: Box) => void;
+  readonly features?: Features;
   /** Vector whose handler runs; 'shutdown' for a triple fault. */
   readonly vector: number | 'shutdown';
   readonly error?: number;

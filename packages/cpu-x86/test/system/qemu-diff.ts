@@ -83,13 +83,13 @@ function theirs(text: string): Record<string, string> {
 
 /** Runs a fixture here and on a real QEMU. Returns what differs in registers and RAM. */
 export async function compareWithQemu(row: Row): Promise<string[]> {
-  const b = new Box();
+  const b = new Box({}, row.features);
   b.enter(row.mode);
   b.code(row.mode, row.code);
   row.setup?.(b);
   b.cpu.stateChanged();
   const start = new Uint8Array(b.view.buffer, b.view.byteOffset, RAM).slice();
-  const peer = await runOnQemu(await cpuSection(b), start);
+  const peer = await runOnQemu(await cpuSection(b), start, Object.keys(row.features ?? {}));
   const exit = b.run(100000);
   if ((exit === 1) !== peer.halted)
     return [`exit ${exit}, QEMU ${peer.halted ? 'halted' : 'did not halt'}: ${peer.registers.slice(0, 1600)}`];

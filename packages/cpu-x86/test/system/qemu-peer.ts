@@ -118,7 +118,11 @@ async function open(path: string): Promise<Socket> {
 }
 
 /** Runs a CPU section and RAM on a real QEMU until the CPU halts. */
-export async function runOnQemu(cpu: Uint8Array, ram: Uint8Array): Promise<QemuOutcome> {
+export async function runOnQemu(
+  cpu: Uint8Array,
+  ram: Uint8Array,
+  features: readonly string[] = [],
+): Promise<QemuOutcome> {
   const directory = mkdtempSync(join(tmpdir(), 'sterna-peer-'));
   let child: ChildProcess | undefined;
   try {
@@ -132,7 +136,7 @@ export async function runOnQemu(cpu: Uint8Array, ram: Uint8Array): Promise<QemuO
       '-no-reboot',
       '-no-shutdown',
       '-cpu',
-      'qemu64,-svm',
+      ['qemu64', '-svm', ...features.map((name) => `+${name}`)].join(),
       '-M',
       'microvm',
     ];

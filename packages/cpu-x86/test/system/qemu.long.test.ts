@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DELIVERY_CASES } from './delivery-cases.ts';
+import { EXTENSION_CASES } from './extension-cases.ts';
 import { PAGING_CASES } from './paging-cases.ts';
 import { compareWithQemu } from './qemu-diff.ts';
 import { qemuMissing } from './qemu-peer.ts';
@@ -51,6 +52,16 @@ const KNOWN: Readonly<Record<string, string>> = {
   'prot32: new task: GS outside the LDT': 'reports faults of the new task at the old address, and before CS is loaded',
   'prot32: new task: LDT in the LDT': 'reports faults of the new task at the old address, and before CS is loaded',
   'prot32: new task: LDT is no LDT': 'reports faults of the new task at the old address, and before CS is loaded',
+  ...Object.fromEntries(
+    EXTENSION_CASES.filter(({ features }) => features?.['pcid'] === true).map(({ mode, name }) => [
+      `${mode}: ${name}`,
+      'has neither PCID nor INVPCID under TCG',
+    ]),
+  ),
+  ...Object.fromEntries(
+    [11, 16, 17, 18, 20, 21, 22].map((bit) => [`long: without the feature: CR4 bit ${bit}`, 'drops reserved bits']),
+  ),
+  'long: FSGSBASE: not canonical': 'does not check bases',
   'prot32: old task: gate to a selector of the LDT': 'raises #TS',
   'long: all descriptors: MOV SS': 'takes a null selector of any RPL',
   'prot32: all descriptors: LTR': 'loads a null TR',
@@ -75,10 +86,12 @@ const KNOWN_OLD: Readonly<Record<string, string>> = process.env['STERNA_PEER_QEM
 describe.skipIf(qemuMissing !== undefined)(
   `fixtures on a real QEMU${qemuMissing === undefined ? '' : ` (${qemuMissing})`}`,
   () => {
-    const cases = [...DELIVERY_CASES, ...PAGING_CASES, ...SELECTOR_CASES, ...TASK_CASES].map((row) => ({
-      row,
-      name: `${row.mode}: ${row.name}`,
-    }));
+    const cases = [...DELIVERY_CASES, ...PAGING_CASES, ...SELECTOR_CASES, ...TASK_CASES, ...EXTENSION_CASES].map(
+      (row) => ({
+        row,
+        name: `${row.mode}: ${row.name}`,
+      }),
+    );
     test.for(cases.filter(({ name }) => (KNOWN[name] ?? KNOWN_OLD[name]) === undefined))('$name', async ({ row }) => {
       expect(await compareWithQemu(row)).toEqual([]);
     });
