@@ -1,5 +1,4 @@
 import type { IntType, Local, Val } from '@sterna/wasm';
-import { probeWriteRange } from '../interp/access.ts';
 import { linearAny } from '../interp/address.ts';
 import { ADDR, REC } from '../interp/records.ts';
 import { PROBE } from '../interp/translate.ts';
@@ -57,8 +56,9 @@ export abstract class RegionOperands extends RegionBase {
     this.store(STORES[w], host, v as never);
   }
 
+  /** After this no store in the range leaves the region: neither for a fault nor because code is there. */
   probeWrite(linear: Val<'i64'>, bytes: number): void {
-    this.raiseIf(this.let(this.call(this.linker.micro(probeWriteRange), linear, this.i32(bytes), this.i32(0))));
+    this.#hostOf(this.local('i32'), linear.isSimple ? linear : this.let(linear), bytes, TLB.write, regionWrite);
   }
 
   checkAligned(linear: Val<'i64'>): void {
@@ -266,7 +266,9 @@ export abstract class RegionOperands extends RegionBase {
     if (this.mode.code64) {
       return this.let(BASED.has(seg) ? this.add(offset, this.cell('segEff', seg)) : offset);
     }
-    if (seg === 6 || this.flat(seg)) return this.let(this.and(offset, this.i64(0xffff_ffff)));
+    // flat code is readable, never writable
+    if (seg === 6 || (this.flat(seg) && !(seg === Seg.CS && write)))
+      return this.let(this.and(offset, this.i64(0xffff_ffff)));
     const size = this.i32(bytes | (write ? PROBE.WRITE : 0));
     this.invoke(linearAny, this.i32((desc & ~(7 << ADDR.segShift)) | (seg << ADDR.segShift)), offset, size);
     return this.let(this.cell('temp', 7));

@@ -56,8 +56,7 @@ def('cmpxchg8b', (m, mem) => {
       m.eq(high as Val<'i64'>, m.gpr(Reg.DX, bits) as Val<'i64'>),
     ),
   );
-  const flags = m.and(m.arithFlags(), Flag.ARITH & ~Flag.ZF);
-  m.setArithFlags(m.or(flags, m.shl(same, 6)));
+  const flags = m.let(m.and(m.arithFlags(), Flag.ARITH & ~Flag.ZF));
   m.if(
     same,
     () => {
@@ -69,5 +68,6 @@ def('cmpxchg8b', (m, mem) => {
       m.setGpr(Reg.DX, bits, high);
     },
   );
+  m.setArithFlags(m.let(m.or(flags, m.shl(same, 6))));
 });
 enc('0f c7 /1 mem', 'cmpxchg8b', 'Mx', { lock: true, osz: true });
