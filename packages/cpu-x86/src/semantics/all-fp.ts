@@ -7,6 +7,7 @@ import './simd-integer.ts';
 import './simd-shuffle.ts';
 import './simd-move.ts';
 import './sse-arith.ts';
+import './sse-compare.ts';
 import './sse-convert.ts';
 import './sse-system.ts';
 import './ssse3.ts';

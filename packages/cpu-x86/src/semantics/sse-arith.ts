@@ -1,25 +1,11 @@
-import { type Val, v128, v128pair } from '@sterna/wasm';
+import { type Val, v128 } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
-import {
-  type Arith,
-  PACKED,
-  PACKED_COMPARE,
-  PACKED_SQRT,
-  SCALAR,
-  SCALAR_COMPARE,
-  SCALAR_SQRT,
-  type Shape,
-  softOf,
-} from '../fpu/simd.ts';
-import { Relation } from '../fpu/small.ts';
+import type { Arith } from '../fpu/simd.ts';
+import { addSub, packedArith, packedSqrt, scalarArith, scalarSqrt } from '../fpu/simd-fast.ts';
 import { def } from './def.ts';
-import { checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
+import { checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
-import type { Operand } from './operand.ts';
-import { Flag } from './vectors.ts';
 
-type I = Val<'i32'>;
-type L = Val<'i64'>;
 type V = Val<'v128'>;
 
 /** The four forms of an SSE operation: prefix, suffix, lane shape, whether scalar, operand letters. */
@@ -31,19 +17,6 @@ const FORMS = [
 ] as const;
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
-const bits64 = (m: Machine, v: Val): L => (v.type === 'i64' ? (v as L) : m.extU(v as I));
-
-/** Defines a packed or scalar operation: reads, computes, checks exceptions, writes. */
-function operation(name: string, scalar: boolean, compute: (m: Machine, dst: Operand, src: Operand) => Val): void {
-  def(name, (m, dst, src) => {
-    checkSse(m);
-    const r = m.let(compute(m, dst!, src!));
-    checkSimdExceptions(m);
-    if (scalar) m.write(dst!, r as I);
-    else m.writeVector(dst!, r as V);
-  });
-}
-
 for (const [opcode, op] of [
   [0x58, 'add'],
   [0x59, 'mul'],
@@ -53,68 +26,26 @@ for (const [opcode, op] of [
   [0x5f, 'max'],
 ] as readonly (readonly [number, Arith])[]) {
   for (const [prefix, suffix, shape, scalar, letters] of FORMS) {
-    operation(`${op}${suffix}`, scalar, (m, dst, src) => {
-      if (!scalar) {
-        const b = readAligned(m, src);
-        return m.invoke<'v128'>(PACKED[op][shape], m.readVector(dst), b);
+    def(`${op}${suffix}`, (m, dst, src) => {
+      checkSse(m);
+      if (scalar) {
+        const b = m.readFloat(src!);
+        m.writeFloat(dst!, scalarArith(m, shape, op, m.readFloat(dst!), b));
+      } else {
+        const b = readAligned(m, src!);
+        m.writeVector(dst!, packedArith(m, shape, op, m.readVector(dst!), b));
       }
-      const b = m.read(src);
-      return m.invoke(SCALAR[op][shape], m.read(dst), b);
     });
     enc(`${prefix} 0f ${hex(opcode)} /r`, `${op}${suffix}`, letters);
   }
 }
 for (const [prefix, suffix, shape, scalar, letters] of FORMS) {
-  operation(`sqrt${suffix}`, scalar, (m, _, src) =>
-    scalar
-      ? m.invoke(SCALAR_SQRT.sqrt[shape], m.read(src))
-      : m.invoke<'v128'>(PACKED_SQRT.sqrt[shape], readAligned(m, src)),
-  );
-  enc(`${prefix} 0f 51 /r`, `sqrt${suffix}`, letters);
-}
-
-// Comparisons
-
-for (const [prefix, suffix, shape, scalar, letters] of FORMS) {
-  def(`cmp${suffix}`, (m, dst, src, imm) => {
+  def(`sqrt${suffix}`, (m, dst, src) => {
     checkSse(m);
-    const predicate = (): I => m.let(m.and(m.read(imm!) as I, 7));
-    if (scalar) {
-      const b = bits64(m, m.read(src!));
-      const a = bits64(m, m.read(dst!));
-      const r = m.let(m.invoke<'i64'>(SCALAR_COMPARE[shape], a, b, predicate()));
-      checkSimdExceptions(m);
-      m.write(dst!, shape === 'f64x2' ? r : m.wrap(r));
-    } else {
-      const b = readAligned(m, src!);
-      const r = m.let(m.invoke<'v128'>(PACKED_COMPARE[shape], m.readVector(dst!), b, predicate()));
-      checkSimdExceptions(m);
-      m.writeVector(dst!, r);
-    }
+    if (scalar) m.writeFloat(dst!, scalarSqrt(m, shape, m.readFloat(src!)));
+    else m.writeVector(dst!, packedSqrt(m, shape, readAligned(m, src!)));
   });
-  enc(`${prefix} 0f c2 /r`, `cmp${suffix}`, `${letters},Ib`);
-}
-for (const [opcode, name, signaling] of [
-  [0x2e, 'ucomis', 0],
-  [0x2f, 'comis', 1],
-] as const) {
-  for (const [prefix, suffix, shape, letters] of [
-    ['np', 's', 'f32x4', 'Vd,Wd'],
-    ['66', 'd', 'f64x2', 'Vq,Wq'],
-  ] as readonly (readonly [string, string, Shape, string])[]) {
-    def(`${name}${suffix}`, (m, dst, src) => {
-      checkSse(m);
-      const b = bits64(m, m.read(src!));
-      const a = bits64(m, m.read(dst!));
-      const r = m.let(m.invoke<'i32'>(softOf(shape).relation, a, b, m.i32(signaling)));
-      checkSimdExceptions(m);
-      // less: CF; equal: ZF; unordered: all three
-      const flags = m.or(m.and(r, Flag.CF), m.shl(m.and(r, Relation.EQUAL), 5));
-      const unordered = m.i32(Flag.ZF | Flag.PF | Flag.CF);
-      m.setArithFlags(m.let(m.select(m.eq(r, Relation.UNORDERED), unordered, flags)));
-    });
-    enc(`${prefix} 0f ${hex(opcode)} /r`, `${name}${suffix}`, letters);
-  }
+  enc(`${prefix} 0f 51 /r`, `sqrt${suffix}`, letters);
 }
 
 // Bitwise
@@ -200,22 +131,19 @@ for (const [prefix, suffix, shape, even, odd] of [
     [0x7c, 'add'],
     [0x7d, 'sub'],
   ] as const) {
-    operation(`h${op}${suffix}`, false, (m, dst, src) => {
-      const b = readAligned(m, src);
-      const a = m.readVector(dst);
-      return m.invoke<'v128'>(PACKED[op][shape], m.shuffle(a, b, even), m.shuffle(a, b, odd));
+    def(`h${op}${suffix}`, (m, dst, src) => {
+      checkSse(m);
+      const b = readAligned(m, src!);
+      const a = m.readVector(dst!);
+      const [x, y] = [m.let(m.shuffle(a, b, even)), m.let(m.shuffle(a, b, odd))];
+      m.writeVector(dst!, packedArith(m, shape, op, x, y));
     });
     enc(`${prefix} 0f ${hex(opcode)} /r`, `h${op}${suffix}`, 'Vdq,Wdq');
   }
-  operation(`addsub${suffix}`, false, (m, dst, src) => {
-    const b = readAligned(m, src);
-    const a = m.readVector(dst);
-    // each half of the work on two lanes, the other two at zero
-    const mask = shape === 'f32x4' ? v128pair(0xffff_ffffn, 0xffff_ffffn) : v128pair((1n << 64n) - 1n, 0n);
-    const keep = (v: V, even2: boolean): V => m.simd(even2 ? 'v128.and' : 'v128.andnot', v, mask);
-    const differences = m.let(m.invoke<'v128'>(PACKED.sub[shape], keep(a, true), keep(b, true)));
-    const sums = m.let(m.invoke<'v128'>(PACKED.add[shape], keep(a, false), keep(b, false)));
-    return m.simd('v128.bitselect', differences, sums, mask);
+  def(`addsub${suffix}`, (m, dst, src) => {
+    checkSse(m);
+    const b = readAligned(m, src!);
+    m.writeVector(dst!, addSub(m, shape, m.readVector(dst!), b));
   });
   enc(`${prefix} 0f d0 /r`, `addsub${suffix}`, 'Vdq,Wdq');
 }

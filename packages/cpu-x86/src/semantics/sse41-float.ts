@@ -1,7 +1,8 @@
 import { type Val, v128, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
-import { PACKED, type Shape } from '../fpu/simd.ts';
+import type { Shape } from '../fpu/simd.ts';
 import { mapLanes } from '../fpu/simd-convert.ts';
+import { packedArith } from '../fpu/simd-fast.ts';
 import { ROUND } from '../fpu/simd-round.ts';
 import { def } from './def.ts';
 import { checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
@@ -70,17 +71,13 @@ for (const [opcode, name, shape] of [
     const a = m.readVector(dst!);
     const control = m.let(m.read(imm!) as I);
     const used = laneMask(m, shape, m.let(m.shrU(control, 4)));
-    const products = m.let(
-      m.invoke<'v128'>(PACKED.mul[shape], m.simd('v128.and', a, used), m.simd('v128.and', b, used)),
-    );
+    const kept = (v: V): V => m.let(m.simd('v128.and', v, used));
     // each step is an operation of its own: an unmasked exception of one keeps the next from being made
-    checkSimdExceptions(m);
+    const products = packedArith(m, shape, 'mul', kept(a), kept(b));
     const pairUp = (v: V, width: number): V => {
       const even = evens(width);
       const odd = even.map((x) => x + width);
-      const r = m.let(m.invoke<'v128'>(PACKED.add[shape], m.shuffle(v, v, even), m.shuffle(v, v, odd)));
-      checkSimdExceptions(m);
-      return r;
+      return packedArith(m, shape, 'add', m.let(m.shuffle(v, v, even)), m.let(m.shuffle(v, v, odd)));
     };
     // every lane holds (0 + 1) + (2 + 3), so that NaNs are chosen alike
     const sum = shape === 'f64x2' ? pairUp(products, 8) : pairUp(pairUp(products, 4), 8);
