@@ -1,4 +1,4 @@
-import type { RunState } from '@sterna/core';
+import type { CpuPlace, RunState } from '@sterna/core';
 import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
 
 /** An event of QMP, before its timestamp. */
@@ -12,6 +12,7 @@ export interface MonitorCpu {
   readonly index: number;
   /** QEMU's name of the architecture, `x86_64`. */
   readonly target: string;
+  readonly place: CpuPlace;
   /** Text of `info registers`. */
   describe(): string;
 }

@@ -9,7 +9,9 @@ export class FakeTarget implements MonitorTarget {
   readonly pid = 4711;
   runState: RunState = 'prelaunch';
   readonly calls: string[] = [];
-  readonly cpus = [{ index: 0, target: 'x86_64', describe: () => 'EAX=00000000\n' }];
+  readonly cpus = [
+    { index: 0, target: 'x86_64', place: { socket: 0, core: 0, thread: 0 }, describe: () => 'EAX=00000000\n' },
+  ];
   readonly chardevs: MonitorTarget['chardevs'] = [
     { label: 'serial0', filename: 'stdio', frontendOpen: true },
     {

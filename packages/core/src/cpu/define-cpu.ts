@@ -4,6 +4,7 @@ import type { MachineMemory } from '../memory/machine-memory.ts';
 import type { AnyVmState } from '../vmstate/index.ts';
 import type { CpuDebug } from './cpu-debug.ts';
 import type { RegisterView } from './register-view.ts';
+import type { CpuTopology } from './topology.ts';
 
 /** Why {@link VCpu.run} came back. */
 export const CpuExit = {
@@ -87,15 +88,6 @@ export interface VCpu {
   translateDebug(address: bigint): number | undefined;
   /** Breakpoints, stepping and the registers' descriptions; absent when this CPU cannot be debugged. */
   readonly debug?: CpuDebug;
-}
-
-/** How the vCPUs of a machine are grouped; the product of the parts is their number. */
-export interface CpuTopology {
-  readonly sockets: number;
-  /** In a socket. */
-  readonly cores: number;
-  /** In a core. */
-  readonly threads: number;
 }
 
 /** What `create` of a CPU type is given. */

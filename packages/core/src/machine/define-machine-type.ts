@@ -1,5 +1,6 @@
 import type { Scope } from '../container/container.ts';
-import type { CpuTopology, CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuTopology } from '../cpu/topology.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import type { PropertyInput, PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { IrqLine } from '../irq/irq.ts';

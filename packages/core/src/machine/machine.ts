@@ -1,6 +1,7 @@
 import type { CharBackend } from '../chardev/char-backend.ts';
 import { Scope } from '../container/container.ts';
-import type { CpuTopology, CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import type { CpuTopology } from '../cpu/topology.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import { DeviceInstance } from '../device/device-instance.ts';
 import { resolveProperties } from '../device/properties.ts';

@@ -1,4 +1,4 @@
-import type { CpuTopology } from '@sterna/core';
+import { type CpuTopology, cpuPlace } from '@sterna/core';
 
 /** Bits that number `count` things. */
 function bitsFor(count: number): number {
@@ -19,10 +19,9 @@ export function apicIdFields({ cores, threads }: CpuTopology): ApicIdFields {
   return { coreShift, packageShift: coreShift + bitsFor(cores) };
 }
 
-/** APIC id of the vCPU with an index: threads of a core come first, then cores of a socket. */
+/** APIC id of the vCPU with an index. */
 export function apicIdOf(index: number, topology: CpuTopology): number {
-  const { cores, threads } = topology;
+  const { socket, core, thread } = cpuPlace(index, topology);
   const { coreShift, packageShift } = apicIdFields(topology);
-  const core = Math.floor(index / threads);
-  return (index % threads) + ((core % cores) << coreShift) + (Math.floor(core / cores) << packageShift);
+  return thread + (core << coreShift) + (socket << packageShift);
 }

@@ -62,10 +62,11 @@ export const machineCommands = {
     run: ({ target }) =>
       target.cpus.map((cpu) => ({
         'cpu-index': cpu.index,
-        'qom-path': `/machine/unattached/device[${cpu.index}]`,
+        // on QEMU's machines something else is made between the first and the second
+        'qom-path': `/machine/unattached/device[${cpu.index === 0 ? 0 : cpu.index + 1}]`,
         'thread-id': target.pid,
         target: cpu.target,
-        props: { 'core-id': 0, 'thread-id': 0, 'socket-id': cpu.index },
+        props: { 'core-id': cpu.place.core, 'thread-id': cpu.place.thread, 'socket-id': cpu.place.socket },
       })),
   }),
   stop: defineCommand({

@@ -1,4 +1,4 @@
-import { isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
+import { cpuPlace, isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
 import {
   type MigrationAddress,
   type MigrationController,
@@ -46,7 +46,12 @@ export class MachineTarget implements MonitorTarget {
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;
-    this.cpus = machine.cpus.map((cpu) => ({ index: cpu.index, target: 'x86_64', describe: () => cpu.describe() }));
+    this.cpus = machine.cpus.map((cpu) => ({
+      index: cpu.index,
+      target: 'x86_64',
+      place: cpuPlace(cpu.index, machine.topology),
+      describe: () => cpu.describe(),
+    }));
     this.migration = this.#migration();
     this.#followMachine();
   }
