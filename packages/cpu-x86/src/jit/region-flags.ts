@@ -184,10 +184,11 @@ export abstract class RegionFlags extends RegionOperands {
   #storeState(state: FlagState): void {
     if (state.at === 'value') {
       const c = lazyCells(this, state.value);
-      this.putCell('ccKind', c.kind);
+      // the value may be made from what the cells hold: the first cell is computed before any is written
       this.putCell('ccA', c.a);
       this.putCell('ccB', c.b);
       this.putCell('ccRes', c.res);
+      this.putCell('ccKind', c.kind);
     } else if (state.at === 'locals') this.storeLocals();
   }
 
