@@ -27,8 +27,13 @@ export const rem80: Micro = micro('fp_rem80', ['i64', 'i32', 'i64', 'i32', 'i32'
     c.return(c.i64(INDEFINITE.mant), c.i32(INDEFINITE.se), c.i32(-1));
   });
   c.if(c.or(c.eq(ca, Class.DENORMAL), c.eq(cb, Class.DENORMAL)), () => raise(c, FpFlag.DE));
-  c.if(c.or(c.eqz(ca), c.eq(cb, Class.INFINITY)), () => c.return(a.mant, a.se, c.i32(0)));
+  c.if(c.eqz(ca), () => c.return(a.mant, a.se, c.i32(0)));
   const ua = unpacked(c, a);
+  c.if(c.eq(cb, Class.INFINITY), () => {
+    // a itself, but a denormal underflows when that is unmasked
+    const r = multi80(c, round80, signOf(c, a.se), ua.exp, ua.sig, c.i64(0), c.or(c.get('fpuCw'), 0x300));
+    c.return(r.mant, r.se, c.i32(0));
+  });
   const ub = unpacked(c, b);
   const sign = c.local('i32');
   c.set(sign, signOf(c, a.se));

@@ -20,6 +20,9 @@ import { TOP_BIT } from './wide.ts';
 type I = Val<'i32'>;
 type L = Val<'i64'>;
 
+/** What an unmasked overflow takes from the exponent, and an unmasked underflow adds (SDM volume 1, 8.5.4). */
+const WRAP = 0x6000;
+
 /** `(ma, sa, mb, sb) -> (mant, se)`: a times two to the power of b truncated to an integer (FSCALE). */
 export const scale80: Micro = micro('fp_scale80', ['i64', 'i32', 'i64', 'i32'], ['i64', 'i32'], (c) => {
   const a = { mant: c.param('i64', 0), se: c.param('i32', 1) };
@@ -55,7 +58,17 @@ export const scale80: Micro = micro('fp_scale80', ['i64', 'i32', 'i64', 'i32'], 
     },
   );
   const u = unpacked(c, a);
-  const exp = c.add(u.exp, n);
+  const exp = c.let(c.add(u.exp, n));
+  // unmasked, the result has an exponent moved back into the range; beyond twice that it is what it would be when masked
+  const unmasked = (flag: number): I => c.eqz(c.and(c.get('fpuCw'), flag));
+  c.if(c.and(c.gtS(exp, 0x7ffe + WRAP), unmasked(FpFlag.OE)), () => {
+    raise(c, FpFlag.OE | FpFlag.PE);
+    returnInfinity(c, sign);
+  });
+  c.if(c.and(c.ltS(exp, 1 - WRAP), unmasked(FpFlag.UE)), () => {
+    raise(c, FpFlag.UE | FpFlag.PE);
+    c.return(c.i64(0), sign);
+  });
   const r = multi80(c, round80, signOf(c, a.se), exp, u.sig, c.i64(0), c.or(c.get('fpuCw'), 0x300));
   c.return(r.mant, r.se);
 });
