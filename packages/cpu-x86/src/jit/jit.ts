@@ -20,7 +20,7 @@ export interface JitOptions {
 }
 
 /** What is used unless somebody says otherwise. */
-export const JIT_DEFAULTS: JitOptions = { threshold: (globalThis as { STERNA_JIT?: number }).STERNA_JIT ?? 0, cacheBytes: 48 << 20 };
+export const JIT_DEFAULTS: JitOptions = { threshold: 1000, cacheBytes: 48 << 20 };
 
 /** Regions translated between two slices: a slice must not wait long. */
 const REGIONS_PER_PAUSE = 16;
@@ -91,7 +91,8 @@ export class Jit {
     this.#options = options;
     cache.onInvalidate = (host, length) => this.#invalidate(host, length);
     cache.onClear = () => this.#dropAll();
-    this.options = options;
+    const wanted = (globalThis as { STERNA_JIT?: number }).STERNA_JIT;
+    this.options = wanted === undefined ? options : { ...options, threshold: wanted };
   }
 
   /** How it works; may be changed between slices. */
