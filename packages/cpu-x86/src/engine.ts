@@ -159,6 +159,7 @@ export class X86Engine {
   /** Adds a vCPU; the first one's cells are in place from then on. */
   attach(cpu: EngineCpu): void {
     this.#cpus.push(cpu);
+    cpu.state.set('vcpus', this.#cpus.length);
     if (this.#current === undefined) this.#current = cpu;
     else cpu.state.moveTo(cpu.parkedAt);
   }

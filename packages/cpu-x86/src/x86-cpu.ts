@@ -232,7 +232,8 @@ class X86VCpu implements VCpu {
   }
 
   invalidateCode(hostAddress: number, length: number): void {
-    this.#core.invalidateCode(hostAddress, length);
+    // all vCPUs of the machine are told, and have the code in common
+    if (this.index === 0) this.#core.invalidateCode(hostAddress, length);
   }
 
   registers(): readonly RegisterView[] {

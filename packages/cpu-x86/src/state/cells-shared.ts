@@ -5,6 +5,7 @@ import { cells } from './cells.ts';
  * move them and a reset does not clear them.
  */
 export const SHARED_CELLS = cells({
+  vcpus: { type: 'u32', doc: 'Number of vCPUs' },
   cacheEpoch: {
     type: 'u32',
     doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void',

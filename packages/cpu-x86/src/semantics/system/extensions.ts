@@ -130,8 +130,7 @@ def('monitor', (m) => {
 });
 def('mwait', (m) => {
   checkMonitor(m);
-  const several = m.gtU(m.and(m.wrap(m.get('coreCount')), 0xffff), 1);
-  m.if(several, () => m.exit(CpuExit.REQUEST));
+  m.if(m.gtU(m.get('vcpus'), 1), () => m.exit(CpuExit.REQUEST));
   m.put('halted', 1);
   m.exit(CpuExit.HALT);
 });
