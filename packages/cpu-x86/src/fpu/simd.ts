@@ -2,6 +2,7 @@ import { type Val, v128pair } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { F32, F64, type SmallFormat } from './round.ts';
+import { returnExact } from './simd-exact.ts';
 import { type SmallFunctions, SOFT32, SOFT64 } from './small.ts';
 
 type I = Val<'i32'>;
@@ -140,6 +141,7 @@ function scalar(shape: Shape, op: Arith): Micro {
     const fb = m.let(m.reinterpret(b)) as Val<'f32'>;
     const exact = scalarExact(m, shape, op, fa, fb);
     m.if(exact.when, () => m.return(m.reinterpret(exact.value)), undefined, true);
+    returnExact(m, shape, op, fa as unknown as Val<'f64'>, fb as unknown as Val<'f64'>);
     const soft = (x: Val): L => (type === 'i32' ? m.extU(x as I) : (x as L));
     const r = exactLane(m, softOf(shape), op, soft(a), soft(b));
     m.return(type === 'i32' ? m.wrap(r) : r);

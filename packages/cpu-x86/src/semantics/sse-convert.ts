@@ -1,6 +1,18 @@
 import { type Val, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
+import type { Shape } from '../fpu/simd.ts';
 import { FROM_INT, FROM_INT_PACKED, mapLanes, NARROW, TO_INT, TO_INT_PACKED, WIDEN } from '../fpu/simd-convert.ts';
+import {
+  everyLane,
+  type F,
+  fromBits,
+  isPlain,
+  notSimple,
+  pair,
+  somePlainless,
+  unlikely,
+  wideBits,
+} from '../fpu/simd-fast.ts';
 import { def } from './def.ts';
 import { checkMmx, checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
@@ -13,33 +25,73 @@ type V = Val<'v128'>;
 
 const ZERO = v128pair(0n, 0n);
 
-/** Defines a conversion whose result is written to the destination as it is. */
-function conversion(name: string, compute: (m: Machine, src: Operand) => Val): void {
+const lowOf = (m: Machine, v: L): V => m.replaceLane('i64x2', ZERO, 0, v);
+/** Not 0 unless all lanes of the masks are set. */
+const someClear = (m: Machine, shape: Shape, mask: V): I =>
+  shape === 'f64x2' ? m.xor(m.simdTest('i64x2.bitmask', mask), 3) : m.xor(m.simdTest('i32x4.bitmask', mask), 15);
+const both = (m: Machine, a: V, b: V): V => m.simd('v128.and', a, b);
+
+/** Bits of doubles. */
+const DOUBLE = { minSingle: 0x3810n << 48n, aboveSingle: 0x47e0n << 48n, maxInt: 0x41df_ffff_ffc0_0000n } as const;
+/** Bits of 2^31 as a single. */
+const SINGLE_LIMIT = 0x4f00_0000n;
+
+/** Defines a packed conversion: the source, the hardware's result, when that is doubtful, and the exact way. */
+function conversion(
+  name: string,
+  source: (m: Machine, src: Operand) => V,
+  fast: (m: Machine, v: V) => V,
+  doubtful: (m: Machine, v: V) => I,
+  exact: (m: Machine, v: V) => V,
+): void {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const r = m.let(compute(m, src!));
-    checkSimdExceptions(m);
-    if (r.type === 'v128') m.writeVector(dst!, r as V);
-    else m.write(dst!, r as I);
+    const v = source(m, src!);
+    const r = m.local('v128');
+    m.set(r, fast(m, v));
+    unlikely(m, doubtful(m, v), () => m.set(r, exact(m, v)));
+    m.writeVector(dst!, r);
   });
 }
-
-const lowOf = (m: Machine, v: L): V => m.replaceLane('i64x2', ZERO, 0, v);
+const low = (m: Machine, src: Operand): V => m.let(lowOf(m, m.read(src) as L));
 
 // Packed
 
-conversion('cvtps2pd', (m, src) => {
-  const v = m.let(lowOf(m, m.read(src) as L));
-  return mapLanes(m, v, 'f32x4', 'f64x2', 2, (x) => m.invoke<'i64'>(WIDEN, x));
-});
+conversion(
+  'cvtps2pd',
+  low,
+  (m, v) => m.simd('f64x2.promote_low_f32x4', v),
+  (m, v) => somePlainless(m, 'f32x4', v, v),
+  (m, v) => mapLanes(m, v, 'f32x4', 'f64x2', 2, (x) => m.invoke<'i64'>(WIDEN, x)),
+);
 enc('np 0f 5a /r', 'cvtps2pd', 'Vdq,Wq');
-conversion('cvtpd2ps', (m, src) =>
-  mapLanes(m, readAligned(m, src), 'f64x2', 'f32x4', 2, (x) => m.invoke<'i64'>(NARROW, x)),
+conversion(
+  'cvtpd2ps',
+  readAligned,
+  (m, v) => m.simd('f32x4.demote_f64x2_zero', v),
+  (m, v) => {
+    // well inside the range of normal singles, or zero
+    const size = m.let(m.simd('f64x2.abs', v));
+    const above = m.simd('f64x2.ge', size, pair(m, DOUBLE.minSingle));
+    const inside = both(m, above, m.simd('f64x2.lt', size, pair(m, DOUBLE.aboveSingle)));
+    const fine = m.simd('v128.or', inside, m.simd('f64x2.eq', v, pair(m, 0n)));
+    return m.or(someClear(m, 'f64x2', fine), notSimple(m));
+  },
+  (m, v) => mapLanes(m, v, 'f64x2', 'f32x4', 2, (x) => m.invoke<'i64'>(NARROW, x)),
 );
 enc('66 0f 5a /r', 'cvtpd2ps', 'Vdq,Wdq');
-conversion('cvtdq2ps', (m, src) => m.invoke<'v128'>(FROM_INT_PACKED, readAligned(m, src)));
+conversion(
+  'cvtdq2ps',
+  readAligned,
+  (m, v) => m.simd('f32x4.convert_i32x4_s', v),
+  notSimple,
+  (m, v) => m.invoke<'v128'>(FROM_INT_PACKED, v),
+);
 enc('np 0f 5b /r', 'cvtdq2ps', 'Vdq,Wdq');
-conversion('cvtdq2pd', (m, src) => m.simd('f64x2.convert_low_i32x4_s', lowOf(m, m.read(src) as L)));
+def('cvtdq2pd', (m, dst, src) => {
+  checkSse(m);
+  m.writeVector(dst!, m.simd('f64x2.convert_low_i32x4_s', lowOf(m, m.read(src!) as L)));
+});
 enc('f3 0f e6 /r', 'cvtdq2pd', 'Vdq,Wq');
 for (const [name, pattern, shape, chop] of [
   ['cvtps2dq', '66 0f 5b', 'f32x4', 0],
@@ -47,28 +99,71 @@ for (const [name, pattern, shape, chop] of [
   ['cvtpd2dq', 'f2 0f e6', 'f64x2', 0],
   ['cvttpd2dq', '66 0f e6', 'f64x2', 1],
 ] as const) {
-  conversion(name, (m, src) =>
-    shape === 'f32x4'
-      ? m.invoke<'v128'>(TO_INT_PACKED, readAligned(m, src), m.i32(chop))
-      : mapLanes(m, readAligned(m, src), shape, 'i32x4', 2, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop))),
+  const single = shape === 'f32x4';
+  conversion(
+    name,
+    readAligned,
+    (m, v) => {
+      const x = chop ? v : m.simd(`${shape}.nearest`, v);
+      return m.simd(single ? 'i32x4.trunc_sat_f32x4_s' : 'i32x4.trunc_sat_f64x2_s_zero', x);
+    },
+    (m, v) => {
+      // below 2^31, and doubles so that they do not round up to it
+      const limit = everyLane(m, shape, single ? SINGLE_LIMIT : DOUBLE.maxInt);
+      return m.or(someClear(m, shape, m.simd(`${shape}.lt`, m.simd(`${shape}.abs`, v), limit)), notSimple(m));
+    },
+    (m, v) =>
+      single
+        ? m.invoke<'v128'>(TO_INT_PACKED, v, m.i32(chop))
+        : mapLanes(m, v, shape, 'i32x4', 2, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop))),
   );
   enc(`${pattern} /r`, name, 'Vdq,Wdq');
 }
 
 // Scalar
 
-conversion('cvtss2sd', (m, src) => m.invoke<'i64'>(WIDEN, m.extU(m.read(src) as I)));
+def('cvtss2sd', (m, dst, src) => {
+  checkSse(m);
+  const x = m.readFloat(src!) as Val<'f32'>;
+  const r = m.local('f64');
+  m.set(r, m.promote(x));
+  unlikely(m, m.eqz(isPlain(m, 'f32x4', x)), () => m.set(r, m.reinterpret(m.invoke<'i64'>(WIDEN, wideBits(m, x)))));
+  m.writeFloat(dst!, r);
+});
 enc('f3 0f 5a /r', 'cvtss2sd', 'Vq,Wd');
-conversion('cvtsd2ss', (m, src) => m.wrap(m.invoke<'i64'>(NARROW, m.read(src) as L)));
+def('cvtsd2ss', (m, dst, src) => {
+  checkSse(m);
+  const x = m.readFloat(src!) as Val<'f64'>;
+  const r = m.local('f32');
+  m.set(r, m.demote(x));
+  const size = m.let(m.funary('abs', x));
+  const inside = m.and(m.fge(size, m.f64(2 ** -126)), m.flt(size, m.f64(2 ** 127)));
+  unlikely(m, m.or(m.eqz(m.or(inside, m.eq(x, m.f64(0)))), notSimple(m)), () =>
+    m.set(r, fromBits(m, 'f32x4', m.invoke<'i64'>(NARROW, wideBits(m, x))) as Val<'f32'>),
+  );
+  m.writeFloat(dst!, r);
+});
 enc('f2 0f 5a /r', 'cvtsd2ss', 'Vd,Wq');
 for (const [prefix, suffix, shape, v, w] of [
   ['f3', 'ss', 'f32x4', 'Vd', 'Wd'],
   ['f2', 'sd', 'f64x2', 'Vq', 'Wq'],
 ] as const) {
-  conversion(`cvtsi2${suffix}`, (m, src) => {
-    const x = m.read(src);
-    const r = m.invoke<'i64'>(FROM_INT[shape], x.type === 'i64' ? (x as L) : m.extS(x as I));
-    return shape === 'f32x4' ? m.wrap(r) : r;
+  const format = shape === 'f32x4' ? 'f32' : 'f64';
+  def(`cvtsi2${suffix}`, (m, dst, src) => {
+    checkSse(m);
+    const x = m.read(src!);
+    if (shape === 'f64x2' && x.type === 'i32') {
+      // every one is a double
+      m.writeFloat(dst!, m.convert('f64', x));
+      return;
+    }
+    const r = m.local(format);
+    m.set(r as never, m.convert(format, x) as never);
+    unlikely(m, notSimple(m), () => {
+      const exact = m.invoke<'i64'>(FROM_INT[shape], x.type === 'i64' ? (x as L) : m.extS(x as I));
+      m.set(r as never, fromBits(m, shape, exact) as never);
+    });
+    m.writeFloat(dst!, r as unknown as F);
   });
   enc(`${prefix} 0f 2a /r`, `cvtsi2${suffix}`, `${v},Ey`);
   for (const [opcode, name, chop] of [
@@ -77,12 +172,18 @@ for (const [prefix, suffix, shape, v, w] of [
   ] as const) {
     def(name, (m, dst, src) => {
       checkSse(m);
-      const x = m.read(src!);
+      const x = m.readFloat(src!) as Val<'f64'>;
       const wide = dst!.bits === 64;
-      const bits = shape === 'f32x4' ? m.extU(x as I) : (x as L);
-      const r = m.let(m.invoke<'i64'>(TO_INT[shape][wide ? 64 : 32], bits, m.i32(chop)));
-      checkSimdExceptions(m);
-      m.write(dst!, wide ? r : m.wrap(r));
+      // doubles of 32 bits must not round up to the limit
+      const limit = wide ? 2 ** 63 : shape === 'f64x2' && !chop ? 2 ** 31 - 1 : 2 ** 31;
+      const r = m.local(wide ? 'i64' : 'i32');
+      m.set(r as never, m.truncSat(wide ? 'i64' : 'i32', chop ? x : m.funary('nearest', x)) as never);
+      const bound = (shape === 'f64x2' ? m.f64(limit) : m.f32(limit)) as Val<'f64'>;
+      unlikely(m, m.or(m.eqz(m.flt(m.funary('abs', x), bound)), notSimple(m)), () => {
+        const exact = m.invoke<'i64'>(TO_INT[shape][wide ? 64 : 32], wideBits(m, x), m.i32(chop));
+        m.set(r as never, (wide ? exact : m.wrap(exact)) as never);
+      });
+      m.write(dst!, r);
     });
     enc(`${prefix} 0f ${opcode} /r`, name, `Gy,${w}`);
   }
