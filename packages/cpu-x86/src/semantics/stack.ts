@@ -81,7 +81,8 @@ def('enter', (m, bytes, level) => {
   m.set(levels, m.and(m.read(level) as Val<'i32'>, 31));
   const sp = m.sp();
   const at = m.let(m.and(m.sub(sp, step), mask));
-  const frame = m.let(at);
+  // on a 16-bit stack the frame pointer of a 32-bit ENTER gets the upper half of ESP too
+  const frame = m.let(m.or(m.and(m.get('regs', Reg.SP), m.not(mask)), at));
   m.storeLinear(stackAt(m, at, step, true), size, m.gpr(Reg.BP, size), { stack: true });
   const from = m.let(m.get('regs', Reg.BP));
   m.if(levels, () => {
