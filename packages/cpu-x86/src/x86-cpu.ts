@@ -125,6 +125,7 @@ class X86VCpu implements VCpu {
     storeCpuid(core.state, cpuidRows(configuration, { apicId: apicIdOf(index, topology), count, threads }));
     core.state.setBig('eferValid', BigInt(eferBits(configuration.words)));
     core.state.setBig('coreCount', coreCount(count, threads));
+    core.state.set('i386Rules', properties['x-i386'] === true ? 1 : 0);
     const tscHz = properties['tsc-frequency'];
     this.#vmstate = new CpuVmState(
       {

@@ -49,6 +49,10 @@ export const CPU_PROPERTIES: Readonly<Record<string, Property<unknown>>> = {
   model: numeric('Model number'),
   stepping: numeric('Stepping number'),
   'model-id': prop.optionalString({ help: 'Brand string, up to 48 characters' }),
+  'x-i386': prop.bool({
+    help: 'Behave as the 80386 where later processors and QEMU differ, for its test programs',
+    default: false,
+  }),
   ...Object.fromEntries([...FEATURES.keys()].map((name) => [name, flag(`CPUID feature ${name}`)])),
   ...Object.fromEntries([...MISSING_FEATURES.keys()].map((name) => [name, flag(`CPUID feature ${name}: missing`)])),
   ...Object.fromEntries([...ALIASES].map(([name, meaning]) => [name, flag(`Another name of ${meaning}`)])),

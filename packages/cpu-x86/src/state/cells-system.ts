@@ -73,6 +73,7 @@ export const SYSTEM_CELLS = cells({
   tscOffset: { type: 'u64', doc: 'What this vCPU adds to the timestamp counter of the machine' },
   tscAdjust: { type: 'u64', doc: 'TSC_ADJUST' },
   tscDeadline: { type: 'u64', doc: 'TSC_DEADLINE as written; it reads 0 once the APIC has fired' },
+  i386Rules: { type: 'u32', doc: '1: as the 80386 where its successors differ (-cpu x-i386)' },
   msrFeatures: { type: 'u32', doc: 'MsrFeature bits of the model. Derived from CPUID at reset' },
   flatSegments: {
     type: 'u32',

@@ -57,6 +57,7 @@ const KEPT = [
   'cpuidMaxExtended',
   'eferValid',
   'coreCount',
+  'i386Rules',
   'jcGeneration',
   'jcUserGeneration',
   'tlbArea',

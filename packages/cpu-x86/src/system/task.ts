@@ -100,8 +100,9 @@ function readMicro(f: TssFormat): Micro {
     m.put('taskState', m.loadLinear(field(m, base, f.flags), f.bits, SYSTEM), 1);
     for (let r = 0; r < 8; r++) {
       const value = m.loadLinear(field(m, base, f.regs + r * width), f.bits, SYSTEM);
-      // a 16-bit task leaves the upper halves of the registers as they are
-      const upper = (): Val<'i32'> => m.and(m.wrap(m.get('regs', r)), 0xffff_0000 | 0);
+      // a 16-bit task leaves the upper halves of the registers as they are, as on QEMU; the 80386 sets them
+      const upper = (): Val<'i32'> =>
+        m.and(m.or(m.wrap(m.get('regs', r)), m.sub(m.i32(0), m.get('i386Rules'))), 0xffff_0000 | 0);
       m.put('taskState', f.bits === 16 ? m.or(value, upper()) : value, 2 + r);
     }
     for (let s = 0; s < 6; s++) {

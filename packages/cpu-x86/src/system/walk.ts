@@ -160,13 +160,39 @@ function read32(w: Walk, address: Val<'i64'>): void {
   m.if(m.eqz(m.and(w.entry, P)), () => fault(w, 0), undefined, false);
 }
 
-/** Passes through an entry that points to another table: collects rights, sets A. */
-function descend(w: Walk): void {
+/** Collects the rights of an entry that points to another table. */
+function collect(w: Walk): void {
   const { m, entry } = w;
   m.set(w.perms, m.and(w.perms, entry));
   m.set(w.nx, m.or(w.nx, entry));
+}
+
+/** Passes through an entry that points to another table: collects rights, sets A. */
+function descend(w: Walk): void {
+  const { m, entry } = w;
+  collect(w);
   const fresh = m.and(m.eqz(m.and(entry, A)), m.eqz(m.and(w.access, ACCESS.PROBE)));
   m.if(fresh, () => update(w, m.or(m.wrap(entry), A)), undefined, false);
+}
+
+/** The page table behind a directory entry as the 80386 goes through it: A of both entries is set when all is granted. */
+function lastTableOf386(w: Walk): void {
+  const { m, access } = w;
+  collect(w);
+  const directory = m.let(w.entry);
+  const at = m.let(w.at);
+  readPageTable(w);
+  leaf(w, 12, undefined, () => {
+    const fresh = m.and(m.eqz(m.and(directory, A)), m.eqz(m.and(access, ACCESS.PROBE)));
+    const failed = (): Val<'i32'> => m.invoke(updateEntry, at, m.or(m.wrap(directory), A));
+    m.if(fresh, () => m.if(failed(), () => m.return(m.i32(1)), undefined, false), undefined, false);
+  });
+}
+
+/** Reads the entry of a table of 32-bit entries behind the directory entry. */
+function readPageTable(w: Walk): void {
+  const { m } = w;
+  read32(w, m.or(m.and(w.entry, 0xffff_f000), m.shl(m.and(m.shrU(w.linear, 12), 0x3ff), 2)));
 }
 
 /** Rights of a leaf that {@link userPage} lowers: flags and the error code of a fault. */
@@ -199,8 +225,8 @@ function userPage(w: Walk, cr4: Val<'i32'>, r: Rights): void {
   m.if(r.noRead, () => m.set(r.writable, 0));
 }
 
-/** Checks the rights of a leaf of 2^bits bytes, sets A and D, and returns the translation. */
-function leaf(w: Walk, bits: number, frame?: Val<'i64'>): void {
+/** Checks the rights of a leaf of 2^bits bytes, calls `granted`, sets A and D, and returns the translation. */
+function leaf(w: Walk, bits: number, frame?: Val<'i64'>, granted?: () => void): void {
   const { m, entry, access, linear } = w;
   const offset = (1n << BigInt(bits)) - 1n;
   if (bits > 12 && frame === undefined) {
@@ -232,6 +258,7 @@ function leaf(w: Walk, bits: number, frame?: Val<'i64'>): void {
     m.or(m.select(isExec, noExec, noRead), m.and(m.and(access, ACCESS.WRITE), m.eqz(writable))),
   );
   m.if(denied, () => fault(w, error), undefined, false);
+  granted?.();
   const wanted = m.let(m.extU(m.or(m.shl(m.and(access, ACCESS.WRITE), 6), A)));
   m.if(m.eqz(m.and(access, ACCESS.PROBE)), () => {
     m.if(m.ne(m.and(entry, wanted), wanted), () => {
@@ -306,8 +333,9 @@ function legacy(w: Walk): void {
     const frame = m.or(m.and(w.entry, 0xffc0_0000), m.shl(m.and(w.entry, 0x1f_e000), 19));
     leaf(w, 22, frame);
   });
+  m.if(m.get('i386Rules'), () => lastTableOf386(w), undefined, false);
   descend(w);
-  read32(w, m.or(m.and(w.entry, 0xffff_f000), m.shl(m.and(m.shrU(w.linear, 12), 0x3ff), 2)));
+  readPageTable(w);
   leaf(w, 12);
 }
 

@@ -247,7 +247,10 @@ describe('tasks', () => {
     expect([c.stoppedAt, c.read32(Number(c.reg(4)))]).toEqual([10, SEL.free]);
   });
 
-  test('a 16-bit task', () => {
+  test.each([
+    ['', 0, 0x1234n, 0x1234_0000n],
+    [' on an 80386', 1, 0xffff_1234n, 0xffff_0000n],
+  ])('a 16-bit task%s', (_name, i386, eax, ebx) => {
     const b = start('prot32', `mov ebx, 0x12345678\njmp ${SEL.free}:0`, (x) => {
       for (let i = 0; i < 0x2c; i += 2) x.view.setUint16(OTHER + i, 0, true);
       const fields: Record<number, number> = { 14: AT.code + 0x100, 16: 2, 18: 0x1234, 26: 0x9000 };
@@ -255,10 +258,11 @@ describe('tasks', () => {
       for (const [at, value] of Object.entries(fields)) x.view.setUint16(OTHER + Number(at), value, true);
       x.gdt(SEL.free, descriptor(OTHER, 0x2b, 0x8100));
       x.state.set('trLimit', 0x67);
+      x.state.set('i386Rules', i386);
       x.code('prot32', 'hlt', AT.code + 0x100);
     });
-    expect(b.reg(0)).toBe(0x1234n);
-    expect(b.reg(3)).toBe(0x1234_0000n);
+    expect(b.reg(0)).toBe(eax);
+    expect(b.reg(3)).toBe(ebx);
     expect(b.state.getBig('rip')).toBe(BigInt(AT.code + 0x101));
   });
 });
