@@ -87,6 +87,17 @@ export class GuestConsole implements AsyncDisposable {
     return { now: field('VmRSS'), peak: field('VmHWM') };
   }
 
+  /** Stops the process while others are measured: a machine that burns the host when it is idle. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** Goes on after {@link pause}, and leaves the guest time to see that its clock has jumped. */
+  async resume(): Promise<void> {
+    this.child.kill('SIGCONT');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.child.kill('SIGKILL');

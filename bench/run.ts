@@ -86,7 +86,9 @@ if (wanted('programs32')) {
   texts.push(`32-bit programs run on Debian's ${values.kernel32} kernel; v86 always runs the 686 one`);
   const machines = {
     ...machinesOf(systems, guest),
-    ...(v86 === undefined ? {} : { v86: () => v86.start({ ...narrow, append: 'console=ttyS0 quiet', memory: 256 }) }),
+    ...(v86 === undefined
+      ? {}
+      : { v86: () => v86.start({ ...narrow, append: 'console=ttyS0 quiet nowatchdog', memory: 256 }) }),
   };
   rows.push(...(await measurePrograms(plan, suite, machines)));
 }

@@ -46,7 +46,7 @@ export function systemSubject(id: string, extra: readonly string[] = []): Subjec
   if (version === undefined) throw new Error(`${id} is not installed; see tools/peers/install.sh`);
   return {
     id,
-    name: id === 'sterna' ? 'Sterna' : `QEMU ${version} TCG`,
+    name: id === 'sterna' ? `Sterna ${version}` : `QEMU ${version} TCG`,
     start: (guest) => new GuestConsole(id, [...COMMANDS[id]!, ...systemArguments(guest, id !== 'sterna'), ...extra]),
   };
 }
