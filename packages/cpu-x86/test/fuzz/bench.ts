@@ -190,6 +190,7 @@ export class Bench {
     clearCells(this.bytes);
     prepareProcessor(cpu, w, random, w.code + program.offset);
     cpu.stateChanged();
+    chooseOptions(cpu, new Random(program.stateSeed ^ 0x1234567));
   }
 
   /** Runs one slice. The time stamp counter counts instructions. */
@@ -330,4 +331,15 @@ function withThreshold(memory: WasmMemory, host: CpuHost, threshold: number): X8
   const cpu = new X86Cpu(memory, host);
   cpu.engine.jit.options = { ...cpu.engine.jit.options, threshold };
   return cpu;
+}
+
+/** Programs differ in when they are translated and how much of that is kept. */
+function chooseOptions(cpu: X86Cpu, random: Random): void {
+  const { jit } = cpu.engine;
+  if (jit.options.threshold === 0) return;
+  jit.options = {
+    ...jit.options,
+    threshold: random.pick([1, 2, 2, 3, 5, 12, 40]),
+    cacheBytes: random.chance(0.1) ? random.between(1000, 30_000) : 1 << 24,
+  };
 }

@@ -8,8 +8,6 @@ import { shrink } from './shrink.ts';
 export const ENGINES: Readonly<Record<string, CpuFactory>> = {
   interp: interpreter,
   jit: translating(2),
-  'jit-eager': translating(1),
-  'jit-late': translating(12),
 };
 
 /** How to fuzz. */
@@ -27,7 +25,8 @@ export interface FuzzOptions extends GenerateProgramOptions {
   readonly failures?: number;
   /** Told of each failure once it is minimal. */
   readonly onFailure?: (mismatch: Mismatch) => void;
-  readonly onProgress?: (programs: number, instructions: number) => void;
+  /** Told of each program before it runs. */
+  readonly onProgram?: (seed: number) => void;
   /** Makes failing programs smaller; costs many runs. */
   readonly shrink?: boolean;
 }
@@ -50,6 +49,7 @@ export function fuzz(options: FuzzOptions): FuzzResult {
   let instructions = 0;
   while (programs < options.programs && performance.now() < until && failures.length < (options.failures ?? 1)) {
     const seed = options.seed + programs++;
+    options.onProgram?.(seed);
     const program = generateProgram(seed, options);
     const slicing = options.slicing ?? slicingOf(seed, options.candidate === interpreter);
     const found = compare(program, { bench: reference, slicing: 'whole' }, { bench: candidate, slicing });
@@ -60,7 +60,6 @@ export function fuzz(options: FuzzOptions): FuzzResult {
       options.onFailure?.(smallest);
       candidate = new Bench(options.candidateName, options.candidate);
     }
-    if (programs % 250 === 0) options.onProgress?.(programs, instructions);
   }
   return { programs, instructions, failures };
 }

@@ -37,7 +37,8 @@ class Generator extends Hazards {
     for (let i = r.int(4); i > 0; i--) this.functions.push(this.labels++);
     const rounds = r.weighted([
       [3, r.between(2, 10)],
-      [1, r.between(20, 60)],
+      [2, r.between(20, 60)],
+      [1, r.between(100, 400)],
     ]);
     this.words.push({ at: WORDS.outer, value: rounds });
     this.add({ bytes: [], label: start });
@@ -72,8 +73,9 @@ class Generator extends Hazards {
       words: this.words,
       resumeLabel: resume,
       limit: r.weighted([
-        [2, 1500],
-        [1, 6000],
+        [3, 1500],
+        [2, 6000],
+        [1, 25_000],
       ]),
     };
   }
