@@ -1,5 +1,4 @@
 import type { Val } from '@sterna/wasm';
-import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { FpFlag, raise } from './round.ts';
 import { formatOf, type Shape } from './simd.ts';
@@ -8,10 +7,8 @@ import { mxcsrRounding } from './simd-convert.ts';
 /** Bits of the immediate: rounding of its own in bits 0-1, or that of MXCSR; whether an inexact result is silent. */
 export const RoundControl = { MODE: 3, MXCSR: 4, SILENT: 8 } as const;
 
-/** The number rounded to an integer as `mode` (0-3, as in MXCSR) says. */
-export function roundedAs(m: Machine, mode: number, x: Val<'f64'>): Val<'f64'> {
-  return m.funary((['nearest', 'floor', 'ceil', 'trunc'] as const)[mode]!, x);
-}
+/** Roundings by their numbers in MXCSR. */
+export const ROUNDINGS = ['nearest', 'floor', 'ceil', 'trunc'] as const;
 
 function roundLane(shape: Shape): Micro {
   const { bits, precision, maxExponent, name } = formatOf(shape);
@@ -33,7 +30,7 @@ function roundLane(shape: Shape): Micro {
     const mode = m.let(m.select(m.and(control, RoundControl.MXCSR), mxcsrRounding(m), own));
     m.switch(
       mode,
-      [0, 1, 2, 3].map((k) => (): void => m.set(r as never, roundedAs(m, k, number) as never)),
+      ROUNDINGS.map((rounding) => (): void => m.set(r as never, m.funary(rounding, number) as never)),
     );
     m.if(m.and(m.eqz(m.and(control, RoundControl.SILENT)), m.ne(r, number)), () => raise(m, FpFlag.PE));
     m.return(name === 'f32' ? m.extU(m.reinterpret(r as unknown as Val<'f32'>)) : m.reinterpret(r));

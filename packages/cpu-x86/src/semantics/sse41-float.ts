@@ -2,19 +2,37 @@ import { type Val, v128, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import type { Shape } from '../fpu/simd.ts';
 import { mapLanes } from '../fpu/simd-convert.ts';
-import { packedArith } from '../fpu/simd-fast.ts';
-import { ROUND } from '../fpu/simd-round.ts';
+import {
+  type F,
+  fromBits,
+  isPlain,
+  notSimple,
+  packedArith,
+  somePlainless,
+  unlikely,
+  wideBits,
+} from '../fpu/simd-fast.ts';
+import { ROUND, ROUNDINGS, RoundControl } from '../fpu/simd-round.ts';
 import { def } from './def.ts';
 import { checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 
 type I = Val<'i32'>;
-type L = Val<'i64'>;
 type V = Val<'v128'>;
 
 const feature = 'sse4.1';
 
 // Rounding to integers
+
+/** Whether the hardware's rounding may be wrong: NaNs and denormals, a mode other than the given, or PE to be set. */
+function roundDoubtful(m: Machine, control: I, plainless: I, inexact: I): I {
+  const byMxcsr = control.lo & RoundControl.MXCSR ? m.ne(notSimple(m), 0) : m.i32(0);
+  const silent = (control.lo & RoundControl.SILENT) !== 0;
+  const reported = silent ? m.i32(0) : m.and(inexact, m.ne(notSimple(m), 0));
+  return m.or(plainless, m.or(byMxcsr, reported));
+}
+/** Rounding mode of a known immediate; that of MXCSR is taken to be to nearest. */
+const modeOf = (control: I): number => (control.lo & RoundControl.MXCSR ? 0 : control.lo & RoundControl.MODE);
 
 for (const [opcode, name, shape, count] of [
   ['08', 'roundps', 'f32x4', 4],
@@ -24,8 +42,16 @@ for (const [opcode, name, shape, count] of [
     checkSse(m);
     const v = readAligned(m, src!);
     const control = m.let(m.read(imm!) as I);
-    const r = mapLanes(m, v, shape, shape, count, (x) => m.invoke<'i64'>(ROUND[shape], x, control));
-    checkSimdExceptions(m);
+    const exact = (): V => mapLanes(m, v, shape, shape, count, (x) => m.invoke<'i64'>(ROUND[shape], x, control));
+    const r = m.local('v128');
+    if (control.isConst) {
+      m.set(r, m.simd(`${shape}.${ROUNDINGS[modeOf(control)]}`, v));
+      const changed = m.simdTest('v128.any_true', m.simd(`${shape}.ne`, r, v));
+      unlikely(m, roundDoubtful(m, control, somePlainless(m, shape, v, v), changed), () => m.set(r, exact()));
+    } else {
+      m.set(r, exact());
+      checkSimdExceptions(m);
+    }
     m.writeVector(dst!, r);
   });
   enc(`66 0f 3a ${opcode} /r`, name, 'Vdq,Wdq,Ib', { feature });
@@ -36,11 +62,21 @@ for (const [opcode, name, shape, size] of [
 ] as const) {
   def(name, (m, dst, src, imm) => {
     checkSse(m);
-    const v = m.read(src!);
-    const control = m.read(imm!) as I;
-    const r = m.let(m.invoke<'i64'>(ROUND[shape], v.type === 'i64' ? (v as L) : m.extU(v as I), control));
-    checkSimdExceptions(m);
-    m.write(dst!, v.type === 'i64' ? r : m.wrap(r));
+    const x = m.readFloat(src!) as Val<'f64'>;
+    const control = m.let(m.read(imm!) as I);
+    const exact = (): F => fromBits(m, shape, m.invoke<'i64'>(ROUND[shape], wideBits(m, x), control));
+    const r = m.local(shape === 'f64x2' ? 'f64' : 'f32');
+    if (control.isConst) {
+      m.set(r as never, m.funary(ROUNDINGS[modeOf(control)]!, x) as never);
+      const changed = m.ne(r as unknown as Val<'i32'>, x as unknown as Val<'i32'>);
+      unlikely(m, roundDoubtful(m, control, m.eqz(isPlain(m, shape, x)), changed), () =>
+        m.set(r as never, exact() as never),
+      );
+    } else {
+      m.set(r as never, exact() as never);
+      checkSimdExceptions(m);
+    }
+    m.writeFloat(dst!, r as unknown as F);
   });
   enc(`66 0f 3a ${opcode} /r`, name, `V${size},W${size},Ib`, { feature });
 }
