@@ -1,4 +1,12 @@
-import { type Arg, type FuncRef, type LoadKind, ModuleBuilder, type TypeOfKind, type Val, type ValType } from '@sterna/wasm';
+import {
+  type Arg,
+  type FuncRef,
+  type LoadKind,
+  ModuleBuilder,
+  type TypeOfKind,
+  type Val,
+  type ValType,
+} from '@sterna/wasm';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { probeWriteRange } from '../interp/access.ts';
 import { linearAny } from '../interp/address.ts';
@@ -52,7 +60,18 @@ const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64:
 /** Cells that regions keep elsewhere or that say where the interpreter is. */
 const CACHED = new Set(['regs', 'xmm', 'ccA', 'ccB', 'ccRes', 'ccKind', 'icLeft', 'icRest', 'rip', 'excVector']);
 /** Cells that a region takes to be constant. */
-const MODE = new Set(['modeKey', 'flatSegments', 'tlbBase', 'tlbData', 'tlbArea', 'cpl', 'segEff', 'cr0', 'cr4', 'stackMask']);
+const MODE = new Set([
+  'modeKey',
+  'flatSegments',
+  'tlbBase',
+  'tlbData',
+  'tlbArea',
+  'cpl',
+  'segEff',
+  'cr0',
+  'cr4',
+  'stackMask',
+]);
 
 /** What code of the interpreter uses beside its arguments. */
 interface Uses {
@@ -67,7 +86,14 @@ class Recorder extends InterpMachine {
   mode = false;
   host = false;
 
-  constructor(name: string, type: { params: readonly ValType[]; results: readonly ValType[] }, context: Context, variant: Variant, faults: boolean, usesOf: (fn: Micro) => Uses) {
+  constructor(
+    name: string,
+    type: { params: readonly ValType[]; results: readonly ValType[] },
+    context: Context,
+    variant: Variant,
+    faults: boolean,
+    usesOf: (fn: Micro) => Uses,
+  ) {
     const linker: Linker = {
       micro: (fn) => {
         this.#add(usesOf(fn));
@@ -107,8 +133,7 @@ class Recorder extends InterpMachine {
 /** Tries definitions and remembers what they do. */
 export class EffectsTable {
   readonly #memory = new ArrayBuffer(64);
-  readonly #cache = new Map<HandlerSpec, Effects>();
-  readonly #zeroCount = new Map<HandlerSpec, Effects>();
+  readonly #cache = new Map<HandlerSpec, Map<number, Effects>>();
   readonly #uses = new Map<Micro, Uses>();
   readonly #code64: boolean;
   readonly #hotEnd: number;
@@ -124,16 +149,22 @@ export class EffectsTable {
     new DataView(this.#memory).setUint16(REC.pos, 0x3000, true);
   }
 
-  /** Effects of a handler; `count` is the immediate of a shift or rotation, which may be by 0. */
-  of(spec: HandlerSpec, count: number): Effects {
-    const counted = spec.operands.length >= 2 && spec.operands[spec.operands.length - 1]!.kind === 'imm';
-    const bits = spec.operands[0]?.bits === 64 ? 63 : 31;
-    const zero = counted && (count & bits) === 0;
-    const cache = zero ? this.#zeroCount : this.#cache;
-    let e = cache.get(spec);
+  /**
+   * Effects of a handler; `imm` is the record's immediate. One of eight bits may be a count, a base or a number of levels, on which
+   * it depends what the instruction does; others are mere values.
+   */
+  of(spec: HandlerSpec, imm: number): Effects {
+    const last = spec.operands[spec.operands.length - 1];
+    const index = last?.kind === 'imm' && last.bits === 8 ? imm & 0xff : 1;
+    let list = this.#cache.get(spec);
+    if (list === undefined) {
+      list = new Map();
+      this.#cache.set(spec, list);
+    }
+    let e = list.get(index);
     if (e === undefined) {
-      e = this.#try(spec, zero ? 0 : 1);
-      cache.set(spec, e);
+      e = this.#try(spec, index);
+      list.set(index, e);
     }
     return e;
   }
