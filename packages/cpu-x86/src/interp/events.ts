@@ -5,6 +5,7 @@ import { Flag, Leave, PAGE_WAIT, Seg, Shadow, Vec } from '../semantics/vectors.t
 import { HOST_DEBUG } from '../state/cells-debug.ts';
 import { instructionHit } from '../system/debug.ts';
 import { deliverFault, deliverHeld, deliverInterrupt, takeDebugTrap } from '../system/deliver.ts';
+import { CODE_LIMITED } from '../system/mode.ts';
 import { irqAck } from './host.ts';
 import { find } from './lookup.ts';
 import { ADDR, Handler, REC } from './records.ts';
@@ -28,7 +29,9 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
     const isLink = m.eq(m.load('i32.16u', rec, REC.handler), Handler.LINK);
     const offset = m.select(isLink, m.load('i64.32s', rec, REC.imm), m.and(m.load('i64.16u', rec, REC.pos), 0xfff));
     const linear = m.add(m.get('pcPage'), offset);
-    m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
+    // running on past 64 KiB does not wrap: it is beyond the limit
+    const mask = m.select(isLink, m.or(m.get('ipMask'), 0xffff_ffff), m.get('ipMask'));
+    m.put('rip', m.and(m.sub(linear, m.get('segEff', Seg.CS)), mask));
   };
   const uncount = (): void => m.put('icLeft', m.add(m.get('icLeft'), 1));
   // deliveries that do not succeed have set exitReason: shut down, or wait for a page
@@ -144,8 +147,23 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
       false,
     );
     const found = m.let(m.invoke(find));
-    m.if(m.geU(found, 16), () => m.return(found), undefined, true);
     m.set(code, found);
+    m.if(
+      m.and(m.geU(found, 16), m.ne(m.and(m.get('debugActive'), CODE_LIMITED), 0)),
+      () => {
+        const length = m.shrU(m.load('i64.16u', found, REC.pos), 12);
+        const last = m.sub(m.add(m.get('rip'), length), 1);
+        const isInstruction = m.geU(m.load('i32.16u', found, REC.handler), Handler.first);
+        m.if(m.and(isInstruction, m.gtU(last, m.extU(m.get('segLimit', Seg.CS)))), () => {
+          m.put('excVector', Vec.GP);
+          m.put('excError', 0);
+          m.set(code, Leave.FETCH_FAULT);
+        });
+      },
+      undefined,
+      false,
+    );
+    m.if(m.geU(code, 16), () => m.return(found), undefined, true);
     m.br(again);
   });
   m.unreachable();

@@ -7,7 +7,7 @@ import { CPU_MAP, JUMP_CACHE, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { PROBE, translate } from './access.ts';
 import { decode, decodeCross } from './host.ts';
 import { countSuccessor } from './profile.ts';
-import { REC } from './records.ts';
+import { Handler, REC } from './records.ts';
 import { noteExecuted } from './tlb.ts';
 
 /** Slots of the entry map, of 16 bytes: host address, mode key, record. */
@@ -145,7 +145,10 @@ export const branchSlow: Micro = micro('branch_slow', ['i32', 'i32'], ['i32'], (
   );
   const page = m.let(m.get('pcPage'));
   const linear = m.let(m.add(page, m.load('i64.32s', rec, REC.imm)));
-  const target = m.let(m.and(m.sub(linear, m.get('segEff', Seg.CS)), m.get('ipMask')));
+  // what runs on past 64 KiB does not wrap, as a jump does: it is beyond the limit
+  const isLink = m.eq(m.load('i32.16u', rec, REC.handler), Handler.LINK);
+  const mask = m.select(isLink, m.or(m.get('ipMask'), 0xffff_ffff), m.get('ipMask'));
+  const target = m.let(m.and(m.sub(linear, m.get('segEff', Seg.CS)), mask));
   m.if(m.param('i32', 1), () => m.set(target, m.and(target, 0xffff)));
   m.put('rip', target);
   const epoch = m.let(m.get('cacheEpoch'));

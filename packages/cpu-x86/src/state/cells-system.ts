@@ -49,7 +49,10 @@ export const SYSTEM_CELLS = cells({
     count: 18,
     doc: 'Incoming task of a task switch: EIP, EFLAGS, registers, selectors, LDT, CR3',
   },
-  debugActive: { type: 'u32', doc: '1: a breakpoint of DR7 is enabled. Derived by updateMode' },
+  debugActive: {
+    type: 'u32',
+    doc: 'One instruction at a time: bit 0 for a breakpoint of DR7, bit 1 for a code segment that ends inside a page. Derived by updateMode',
+  },
   watching: { type: 'u32', doc: '1: a breakpoint for data is enabled. Derived by updateMode' },
   watchHit: { type: 'u32', doc: 'DR6 bits of data and port breakpoints that the running instruction met' },
   heldEvent: {

@@ -50,10 +50,13 @@ const updateSegments: Micro = micro('update_segments', ['i32', 'i32'], ['i32'], 
   m.return(key);
 });
 
+/** Bit of debugActive: the code segment ends inside a page, so the limit is checked for each instruction. */
+export const CODE_LIMITED = 2;
+
 /** Cells debugActive and watching. */
-const updateDebug: Micro = micro('update_debug', [], [], (m) => {
+const updateDebug: Micro = micro('update_debug', ['i32'], [], (m) => {
   const dr7 = m.let(dr7Of(m));
-  m.put('debugActive', anyBreakpoint(m, dr7));
+  m.put('debugActive', m.or(anyBreakpoint(m, dr7), m.param('i32', 0)));
   m.put('watching', anyWatchpoint(m, dr7));
 });
 
@@ -73,17 +76,29 @@ export const updateMode: Micro = micro('update_mode', [], [], (m) => {
   const long = m.let(m.and(m.shrU(m.wrap(m.get('efer')), 10), wide));
   const key = m.local('i32');
   m.set(key, KEY_64);
+  const limited = m.local('i32');
+  m.set(limited, 0);
   m.if(
     m.and(m.and(long, isProtected), m.eq(m.get('modeKey'), KEY_64)),
     () => {
       // between levels of 64-bit mode nothing but FS and GS can differ
       for (const s of [Seg.FS, Seg.GS]) m.put('segEff', m.get('segBase', s), s);
     },
-    () => m.set(key, m.invoke(updateSegments, long, isProtected)),
+    () => {
+      m.set(key, m.invoke(updateSegments, long, isProtected));
+      const end = m.add(m.add(m.wrap(m.get('segBase', Seg.CS)), m.get('segLimit', Seg.CS)), 1);
+      const inside = m.ne(m.and(end, 0xfff), 0);
+      m.set(limited, m.shl(m.and(m.and(isProtected, m.eqz(long)), inside), 1));
+    },
     true,
   );
   const dr7 = m.and(dr7Of(m), 0xff);
-  m.if(m.or(dr7, m.get('debugActive')), () => m.do(m.functionOf(updateDebug)), undefined, false);
+  m.if(
+    m.or(m.or(dr7, limited), m.get('debugActive')),
+    () => m.do(m.functionOf(updateDebug), limited),
+    undefined,
+    false,
+  );
   const user = m.let(m.eq(cpl, 3));
   const place = m.local('i32');
   m.set(place, m.select(user, m.i32(TLB_PLACE.user), TLB_PLACE.kernel));

@@ -642,4 +642,32 @@ done: ud2
 leaves: dd ${CPUID_LEAVES.join(', ')}, -1`,
     vector: 6,
   },
+  // the end of a code segment
+  ...([['an instruction ends at the limit', 'real', 0xffff, '90']] as const).map(
+    ([name, mode, at, bytes]): Row => ({
+      name,
+      mode,
+      code: `jmp ${at}`,
+      setup: (b) =>
+        b.bytes(
+          at,
+          Uint8Array.from(bytes.split(' '), (x) => Number.parseInt(x, 16)),
+        ),
+      vector: 13,
+    }),
+  ),
+  ...([0x5005, 0x5006, 0x5007, 0x5008] as const).map(
+    (limit): Row => ({
+      name: `a limit of ${limit.toString(16)} inside a page`,
+      mode: 'prot32',
+      code: 'jmp dword next\nnext: mov eax, 1\nint3',
+      setup: (b) => {
+        b.gdt(SEL.code32, descriptor(0, 0xfffff, 0xc09b00));
+        b.state.set('segLimit', limit, 1);
+      },
+      vector: 13,
+      error: 0,
+      at: 5,
+    }),
+  ),
 ];

@@ -62,6 +62,10 @@ const KNOWN: Readonly<Record<string, string>> = {
     [11, 16, 17, 18, 20, 21, 22].map((bit) => [`long: without the feature: CR4 bit ${bit}`, 'drops reserved bits']),
   ),
   'long: FSGSBASE: not canonical': 'does not check bases',
+  'real: an instruction ends at the limit': 'has no code limit',
+  ...Object.fromEntries(
+    ['5005', '5006', '5007', '5008'].map((limit) => [`prot32: a limit of ${limit} inside a page`, 'has no code limit']),
+  ),
   'prot32: old task: gate to a selector of the LDT': 'raises #TS',
   'long: all descriptors: MOV SS': 'takes a null selector of any RPL',
   'prot32: all descriptors: LTR': 'loads a null TR',
