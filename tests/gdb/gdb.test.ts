@@ -160,7 +160,7 @@ describe.skipIf(noLinux !== '')(`Debian's gdb and a Debian kernel ${noLinux}`, (
 
   it('breaks in the running kernel and at its start, steps, and continues to the shell', async () => {
     await using vm = await Vm.start('sterna', [
-      ...['-M', 'microvm', '-m', '256', '-S', '-gdb', 'unix:gdb,server=on,wait=off'],
+      ...['-M', 'microvm', '-m', '256', '-smp', '2', '-S', '-gdb', 'unix:gdb,server=on,wait=off'],
       ...images,
     ]);
     await using gdb = new Gdb();
@@ -176,6 +176,10 @@ describe.skipIf(noLinux !== '')(`Debian's gdb and a Debian kernel ${noLinux}`, (
     };
     gdb.interrupt();
     expect(await running).toContain('SIGINT');
+
+    expect(await gdb.run('info threads')).toMatch(/1 .*CPU#0[^]*2 .*CPU#1/);
+    await gdb.run('thread 2');
+    expect(await gdb.value('$gs_base')).not.toBe(0n);
 
     await gdb.run(`break *${address('__x64_sys_newuname')}`);
     running = gdb.run('continue');
