@@ -20,7 +20,7 @@ export interface JitOptions {
 }
 
 /** What is used unless somebody says otherwise. */
-export const JIT_DEFAULTS: JitOptions = { threshold: 1000, cacheBytes: 48 << 20 };
+export const JIT_DEFAULTS: JitOptions = { threshold: 8000, cacheBytes: 48 << 20 };
 
 /** Regions translated between two slices: a slice must not wait long. */
 const REGIONS_PER_PAUSE = 16;
@@ -92,6 +92,7 @@ export class Jit {
     cache.onInvalidate = (host, length) => this.#invalidate(host, length);
     cache.onClear = () => this.#dropAll();
     const wanted = (globalThis as { STERNA_JIT?: number }).STERNA_JIT;
+    (globalThis as { STERNA_LAST_JIT?: unknown }).STERNA_LAST_JIT = this;
     this.options = wanted === undefined ? options : { ...options, threshold: wanted };
   }
 
