@@ -37,6 +37,12 @@ export interface Difference {
 export class OracleBench {
   /** MXCSR bits taken from vectors: a recording that knew MXCSR_MASK has DAZ too. */
   mxcsrMask = 0xffbf;
+  /** Translate each vector's code and run the translation, instead of interpreting it. 16-bit code is never translated. */
+  translate = false;
+  /** Vectors that ran translated. */
+  translated = 0;
+  /** Mode key of the vector's code. */
+  #key = 0;
   readonly rig: Rig = new Rig(1 << 18);
   readonly #shadow = new Uint8Array(REGION.size);
   readonly #words = new Uint32Array(this.#shadow.buffer);
@@ -130,7 +136,8 @@ export class OracleBench {
     s.set('segFlags', flags, index);
   }
 
-  #start(v: Vector): void {
+  /** `again`: the code is in memory already, and what was made of it stays. */
+  #start(v: Vector, again = false): void {
     const { rig } = this;
     const { cpu } = rig;
     const s = cpu.state;
@@ -149,10 +156,12 @@ export class OracleBench {
         this.#shadow[offset + k] = v.start.getUint8(at + 4 + k);
     }
     rig.bytes.set(this.#shadow, rig.at(PHYS.data));
-    this.#stale.fill(0xcc);
-    this.#stale.set(v.code, v.codeOffset);
-    rig.bytes.set(this.#stale, rig.at(PHYS.code));
-    cpu.invalidateCode(rig.at(PHYS.code), REGION.size);
+    if (!again) {
+      this.#stale.fill(0xcc);
+      this.#stale.set(v.code, v.codeOffset);
+      rig.bytes.set(this.#stale, rig.at(PHYS.code));
+      cpu.invalidateCode(rig.at(PHYS.code), REGION.size);
+    }
     const is16 = v.mode === 16;
     const data: readonly [number, number, number, number] = is16
       ? [0x17, REGION.data, REGION.size - 1, 0xf300]
@@ -169,6 +178,22 @@ export class OracleBench {
     s.set('halted', 0);
     this.#loadFx(v.start);
     cpu.stateChanged();
+    this.#key = s.get('modeKey');
+  }
+
+  /** Runs the code once, so that it is decoded and its page is known, and has it translated from its first instruction on. */
+  #translate(v: Vector): void {
+    const { cpu } = this.rig;
+    const { cache, jit } = cpu.engine;
+    cpu.run(1_000_000);
+    const record = cache.peek(this.rig.at(PHYS.code) + v.codeOffset, this.#key);
+    if (record === 0) return;
+    cpu.state.set('cpl', 3);
+    cpu.state.setBig('pcPage', BigInt(REGION.code + (v.codeOffset & ~0xfff)));
+    const before = jit.statistics.regions;
+    jit.report(record);
+    jit.work();
+    this.translated += jit.statistics.regions - before;
   }
 
   #loadFx(image: DataView): void {
@@ -198,6 +223,10 @@ export class OracleBench {
     const want = e.getUint8(RESULT.status);
     if (want > 1) return '';
     this.#start(v);
+    if (this.translate && v.mode !== 16) {
+      this.#translate(v);
+      this.#start(v, true);
+    }
     const { rig } = this;
     const { cpu } = rig;
     const s = cpu.state;

@@ -8,7 +8,14 @@ import { readVectors } from './vectors.ts';
 /** How instructions are executed; an engine is prepared once for each bench. */
 export const ENGINES = {
   /** The interpreter. */
-  off: (_bench: OracleBench): void => {},
+  off: (bench: OracleBench): void => {
+    bench.rig.cpu.engine.jit.options = { ...bench.rig.cpu.engine.jit.options, threshold: 0 };
+  },
+  /** Translated code wherever the translator takes it. */
+  on: (bench: OracleBench): void => {
+    bench.rig.cpu.engine.jit.options = { ...bench.rig.cpu.engine.jit.options, threshold: 1 << 30 };
+    bench.translate = true;
+  },
 } as const satisfies Record<string, (bench: OracleBench) => void>;
 /** Name of an engine. */
 export type EngineName = keyof typeof ENGINES;
@@ -24,6 +31,8 @@ export interface Comparison {
   readonly total: number;
   readonly byName: Readonly<Record<string, number>>;
   readonly wrong: readonly Mismatch[];
+  /** Vectors that ran as translated code. */
+  readonly translated: number;
 }
 
 const benches = new Map<string, OracleBench>();
@@ -49,6 +58,7 @@ export function compare(options: GenerateOptions, max: boolean, engine: EngineNa
   const byName: Record<string, number> = {};
   const wrong: Mismatch[] = [];
   let total = 0;
+  const before = bench.translated;
   for (const v of readVectors(nov, nor)) {
     total++;
     byName[v.name] = (byName[v.name] ?? 0) + 1;
@@ -57,7 +67,7 @@ export function compare(options: GenerateOptions, max: boolean, engine: EngineNa
     const code = Array.from(v.code, (b) => b.toString(16).padStart(2, '0')).join('');
     wrong.push({ name: v.name, text: `seed ${options.seed} #${v.id} ${v.mode}-bit ${code}: ${difference}` });
   }
-  return { total, byName, wrong };
+  return { total, byName, wrong, translated: bench.translated - before };
 }
 
 /** A part of a run: vectors of one group from one seed. */

@@ -27,7 +27,7 @@ interface Report extends Comparison {
 /**
  * Command line: compares the CPU with the host processor and prints the differences by instruction name.
  *
- *     run.ts --count 2000000 --jobs 2 [--seed N] [--groups x87,mmx] [--jit off]     all groups, each by its share
+ *     run.ts --count 2000000 --jobs 2 [--seed N] [--groups x87,mmx] [--jit on]     all groups, each by its share
  *     run.ts --isa sse41 [--only REGEX] [--modes 64,32,16] [--count N] [--seed N]   as the generator's options say
  */
 async function main(): Promise<void> {
@@ -114,6 +114,8 @@ function print(reports: readonly Report[], show: number): void {
     line(name, sum.total, sum.wrong);
   }
   line('all', all, allWrong);
+  const translated = reports.reduce((sum, report) => sum + report.translated, 0);
+  if (translated > 0) console.log(`${translated} ran translated`);
 }
 
 await main();
