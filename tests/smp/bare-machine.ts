@@ -95,19 +95,22 @@ export class BareMachine {
   readonly machine: Machine;
   readonly #loop = new StillLoop();
 
-  /** @param source Assembly with the labels `bsp` and `ap`, after the prelude. */
-  constructor(cpuCount: number, source: string) {
+  /**
+   * @param source Assembly with the labels `bsp` and `ap`, after the prelude.
+   * @param properties Further ones of the machine.
+   */
+  constructor(cpuCount: number, source: string, properties: Readonly<Record<string, string>> = {}) {
     const rom = new Uint8Array(ROM_SIZE);
     rom.set(assemble(PRELUDE + source, { file: 'bare.asm', origin: ROM_BASE, bits: 16 }).bytes);
     rom.set([0xea, 0x00, 0x00, 0x00, 0xf0], 0xfff0);
-    const { type, properties } = parseCpuModel('qemu64', microvm.cpus);
+    const { type, properties: cpuProperties } = parseCpuModel('qemu64', microvm.cpus);
     let ns = 0;
     this.machine = new Machine(
       {
         type: microvm.type,
-        properties: { acpi: 'off' },
+        properties: { acpi: 'off', ...properties },
         cpu: type,
-        cpuProperties: properties,
+        cpuProperties,
         cpuCount,
         ramSize: 2 ** 20,
         boot: { bios: rom, findFirmware: () => undefined },

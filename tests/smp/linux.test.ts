@@ -42,6 +42,19 @@ describe.skipIf(reason !== '')(`a Debian kernel on several vCPUs ${reason}`, () 
     expect(await vm.exited).toBe(0);
   });
 
+  it('counting instructions, two boots are the same to the last time stamp', async () => {
+    const boot = async (): Promise<string> => {
+      const counted = ['-icount', '2', '-rtc', 'base=2026-01-01T00:00:00,clock=vm'];
+      const args = ['-M', 'microvm', '-smp', '2', ...counted, ...images, '-append', 'console=ttyS0'];
+      await using vm = await Vm.start('sterna', args);
+      await vm.says(SHELL, 120_000);
+      return vm.serial.slice(0, vm.serial.indexOf(SHELL));
+    };
+    const first = await boot();
+    expect(first).toContain('Brought up 1 node, 2 CPUs');
+    expect(await boot()).toBe(first);
+  });
+
   it('moves from process to process while both work', async () => {
     const args = ['-M', 'microvm', '-smp', '2', ...images, '-append', 'console=ttyS0 st=tick tick=20,20,64,0'];
     const vms = [await Vm.start('sterna', args)];
