@@ -51,7 +51,6 @@ export class Bench {
   total = 0;
   /** Vector on the interrupt line. */
   #vector = -1;
-  #reads = 0;
   readonly #view: DataView;
   readonly #u32: Uint32Array;
   readonly #mapped: number[] = [];
@@ -67,8 +66,9 @@ export class Bench {
     const now = (): number => this.total + this.cpu.executed;
     this.cpu = factory(memory, {
       mmioRead: (address, size) => {
-        const value = Math.imul(address + ++this.#reads * 0x10001, 0x9e3779b1) ^ (size << 5);
-        this.log.push(size, address, value >>> 0, now());
+        const at = now();
+        const value = Math.imul(address + at * 0x10001, 0x9e3779b1) ^ (size << 5);
+        this.#noteRead(size, address, value >>> 0, at);
         if ((address & 0xff8) === 0x40) this.#react(address, value);
         return value | 0;
       },
@@ -77,8 +77,9 @@ export class Bench {
         this.#react(address, value);
       },
       pioRead: (port, size) => {
-        const value = Math.imul(port + ++this.#reads, 0x85ebca6b);
-        this.log.push(32 + size, port, value >>> 0, now());
+        const at = now();
+        const value = Math.imul(port + at, 0x85ebca6b);
+        this.#noteRead(32 + size, port, value >>> 0, at);
         return (size === 4 ? value : size === 2 ? value & 0xffff : value & 0xff) | 0;
       },
       pioWrite: (port, size, value) => {
@@ -101,6 +102,17 @@ export class Bench {
       armDeadline: () => {},
       deadlinePending: () => false,
     });
+  }
+
+  /**
+   * Logs a read. One that repeats the last one in the same instruction is not counted: an instruction that reads a device and
+   * then faults (a selector from a device) is executed again from the start by the JIT.
+   */
+  #noteRead(kind: number, address: number, value: number, at: number): void {
+    const { log } = this;
+    const n = log.length;
+    if (n > 3 && log[n - 4] === kind && log[n - 3] === address && log[n - 2] === value && log[n - 1] === at) return;
+    log.push(kind, address, value, at);
   }
 
   /** What the device does on an access, by address: nothing mostly. */
@@ -152,7 +164,6 @@ export class Bench {
     const linked = link(program, w);
     this.log.length = 0;
     this.total = 0;
-    this.#reads = 0;
     this.#vector = -1;
     ram.set(w.image);
     for (let i = 0; i < w.codePages.length; i++)
