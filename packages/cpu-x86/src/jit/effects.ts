@@ -274,6 +274,20 @@ class Probe extends RegionMachine {
     };
   }
 
+  /** What registers were read as. In a region it is the register's own local. */
+  readonly #read = new Set<Val>();
+
+  protected override readSlot(file: File, reg: number): Val {
+    const v = super.readSlot(file, reg);
+    this.#read.add(v);
+    return v;
+  }
+
+  override set<T extends ValType>(target: Val<T>, value: Arg<T>): void {
+    if (target.isConst || this.#read.has(target)) throw new Error('assigns what it was given');
+    super.set(target, value);
+  }
+
   protected override note(file: File, reg: number, write: boolean): void {
     (write ? this.#writes : this.#reads)[file] |= 1 << reg;
     if (write && !this.certain) this.#unsure[file] |= 1 << reg;

@@ -259,8 +259,11 @@ function putQuotient(m: Machine, bits: 8 | 16 | 32, q: Val<'i64'>, r: Val<'i64'>
 }
 
 function divideSigned128(m: Machine, d: Val<'i64'>): void {
-  const high = m.gpr(Reg.DX, 64) as Val<'i64'>;
-  const low = m.gpr(Reg.AX, 64) as Val<'i64'>;
+  // variables of their own, as what a register is read as must not be assigned
+  const high = m.local('i64');
+  const low = m.local('i64');
+  m.set(high, m.gpr(Reg.DX, 64));
+  m.set(low, m.gpr(Reg.AX, 64));
   const negative = m.let(m.ltS(high, 0));
   const negativeDivisor = m.let(m.ltS(d, 0));
   m.if(negative, () => {
