@@ -5,7 +5,6 @@ import { bcdTo80 } from '../fpu/ext-scale.ts';
 import { type F80, multi80 } from '../fpu/util.ts';
 import {
   arithMem,
-  arithReg,
   compareReg,
   compareWith,
   examine,
@@ -15,20 +14,18 @@ import {
   Unary,
   unary,
 } from '../fpu/x87-arith.ts';
+import {
+  DOUBLE_ARITH,
+  LOAD_DOUBLE,
+  LOAD_SINGLE,
+  REGISTER_ARITH,
+  SINGLE_ARITH,
+  STORE_DOUBLE,
+  STORE_SINGLE,
+} from '../fpu/x87-fast.ts';
 import { Angle, angle, Function2, f2xm1, function2 } from '../fpu/x87-functions.ts';
 import { phys, popStack, Sw, setCodes } from '../fpu/x87-stack.ts';
-import {
-  exchange,
-  moveIf,
-  push32,
-  push64,
-  push80,
-  pushConstant,
-  pushReg,
-  Store,
-  storeReg,
-  storeValue,
-} from '../fpu/x87-transfer.ts';
+import { exchange, moveIf, push80, pushConstant, pushReg, Store, storeReg, storeValue } from '../fpu/x87-transfer.ts';
 import { def } from './def.ts';
 import { checkX87, trackX87 } from './fp-check.ts';
 import type { Machine } from './machine.ts';
@@ -51,6 +48,10 @@ function call(m: Machine, fn: Micro, ...args: Val[]): void {
 
 /** Value of a memory operand of an arithmetic instruction; exceptions of the conversion go to fpExc. */
 type Source = (m: Machine, op: Operand) => F80;
+const bits64 = (m: Machine, op: Operand): Val<'i64'> => {
+  const v = m.read(op);
+  return v.type === 'i64' ? (v as Val<'i64'>) : m.extU(v as Val<'i32'>);
+};
 const single: Source = (m, op) => multi80(m, f32to80, m.extU(m.read(op) as Val<'i32'>));
 const double: Source = (m, op) => multi80(m, f64to80, m.read(op));
 const short: Source = (m, op) => multi80(m, int64to80, m.extS(m.ext16(m.read(op) as Val<'i32'>)));
@@ -59,14 +60,21 @@ const long: Source = (m, op) => multi80(m, int64to80, m.extS(m.read(op) as Val<'
 // Arithmetic: ModRM.reg names the operation in every form
 
 const NAMES = ['fadd', 'fmul', 'fcom', 'fcomp', 'fsub', 'fsubr', 'fdiv', 'fdivr'];
-for (const [opcode, suffix, source, letters] of [
-  ['d8', 'm32', single, 'Md'],
-  ['dc', 'm64', double, 'Mq'],
-  ['da', 'm32int', long, 'Md'],
-  ['de', 'm16int', short, 'Mw'],
+for (const [opcode, suffix, source, letters, fast] of [
+  ['d8', 'm32', single, 'Md', SINGLE_ARITH],
+  ['dc', 'm64', double, 'Mq', DOUBLE_ARITH],
+  ['da', 'm32int', long, 'Md', undefined],
+  ['de', 'm16int', short, 'Mw', undefined],
 ] as const) {
   NAMES.forEach((name, g) => {
     x87(`${name}_${suffix}`, (m, op) => {
+      const usual = fast?.[g];
+      if (usual !== undefined) {
+        const bits = m.let(bits64(m, op));
+        trackX87(m, op);
+        call(m, usual, bits);
+        return;
+      }
       const v = source(m, op);
       trackX87(m, op);
       if (g !== 2 && g !== 3) call(m, arithMem, m.i32(g), v.mant, v.se);
@@ -89,7 +97,7 @@ NAMES.forEach((name, g) => {
     x87(`${name}_${suffix}`, (m, op) => {
       trackX87(m);
       const i = m.regNumber(op);
-      call(m, arithReg, m.i32(g), i, toTop ? m.i32(0) : i, m.i32(pops));
+      call(m, REGISTER_ARITH[g]!, i, toTop ? m.i32(0) : i, m.i32(pops));
     });
     enc(`${opcode} ${bytes(0xc0)}`, `${name}_${suffix}`, 'ST');
   }
@@ -181,13 +189,13 @@ for (const [name, pattern, fn, arg] of [
 x87('fld_m32', (m, op) => {
   const v = m.read(op) as Val<'i32'>;
   trackX87(m, op);
-  call(m, push32, m.extU(v));
+  call(m, LOAD_SINGLE, m.extU(v));
 });
 enc('d9 /0 mem', 'fld_m32', 'Md');
 x87('fld_m64', (m, op) => {
   const v = m.read(op);
   trackX87(m, op);
-  call(m, push64, v);
+  call(m, LOAD_DOUBLE, v);
 });
 enc('dd /0 mem', 'fld_m64', 'Mq');
 for (const [name, pattern, letters, source] of [
@@ -245,7 +253,13 @@ for (const [name, pattern, kind, pops, letters, bits] of [
     const a = m.linear(op, bits / 8, true);
     m.probeWrite(a, bits / 8);
     trackX87(m, op);
-    m.if(m.invoke<'i32'>(storeValue, m.i32(kind), m.i32(pops)), () => {
+    const stored =
+      kind === Store.F64
+        ? m.invoke<'i32'>(STORE_DOUBLE, m.i32(pops))
+        : kind === Store.F32
+          ? m.invoke<'i32'>(STORE_SINGLE, m.i32(pops))
+          : m.invoke<'i32'>(storeValue, m.i32(kind), m.i32(pops));
+    m.if(stored, () => {
       const v = m.let(m.get('temp', 0));
       if (bits >= 64) {
         const high = m.let(m.wrap(m.get('temp', 1)));
