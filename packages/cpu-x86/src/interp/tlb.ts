@@ -117,7 +117,8 @@ export const flushTlb: Micro = micro('flush_tlb', [], [], (m) => {
     m.if(m.eqz(m.get('tlbArea')), () => m.put('tlbArea', CPU_MAP.tlbKernel));
     fillTlb(m, 'access');
     m.put('tlbReady', 1);
-    m.put('tlbAccessUsed', 0);
+    // it may be the one in use, and is filled again then
+    m.put('tlbAccessUsed', m.eq(m.get('tlbData'), m.add(m.get('tlbArea'), TLB_PLACE.access)));
   });
   fillTlb(m, 'kernel');
   fillTlb(m, 'user');

@@ -40,9 +40,11 @@ const allPages: Page[] = [false, true].flatMap((high) =>
 const linearOf = (p: Page): bigint => (p.high ? HIGH : 0n) + BigInt((p.region + 1) * (8 << 20) + p.index * 4096);
 
 class Model {
-  readonly box = new Box();
+  readonly box = new Box({}, { smap: true });
   /** Addresses of pieces of code, which stay so that they get translated. */
   readonly #stubs = new Map<string, number>();
+  /** Supervisor accesses need EFLAGS.AC for user pages. */
+  readonly smap: boolean;
   space = 0;
   /** Page table entries by table: low half of both spaces, then the high half. */
   readonly tables: Entry[][][] = [0, 1, 2].map(() =>
@@ -52,7 +54,8 @@ class Model {
   /** What may be cached, by page. */
   readonly cached: Translation[][] = allPages.map(() => []);
 
-  constructor(threshold: number) {
+  constructor(threshold: number, smap: boolean) {
+    this.smap = smap;
     const b = this.box;
     b.cpu.engine.jit.options = { ...b.cpu.engine.jit.options, threshold };
     b.enter('long');
@@ -67,7 +70,10 @@ class Model {
     }
     b.write64(highPdpt, BigInt((highPdpt + 0x1000) | 7));
     for (let r = 0; r < REGIONS; r++) b.write64(this.#directory(2, r), BigInt(this.#table(2, r) | 7));
-    for (let i = 0; i < 512; i++) b.write64(IDENTITY + i * 8, BigInt((i << 12) | 0x167));
+    for (let i = 0; i < 512; i++) {
+      const user = i === AT.code >>> 12 || i === (AT.userStack >>> 12) - 1;
+      b.write64(IDENTITY + i * 8, BigInt((i << 12) | (user ? 0x167 : 0x163)));
+    }
     for (let i = 0; i < 512; i++) {
       const at = POOL + i * 4096;
       b.view.setUint8(at, 0xb8);
@@ -76,12 +82,12 @@ class Model {
       b.write32(at + 0x800, i);
     }
     b.state.setBig('cr3', BigInt(SPACES[0]));
-    b.state.setBig('cr4', 0x6a0n);
+    b.state.setBig('cr4', smap ? 0x20_06a0n : 0x6a0n);
     b.state.setBig('lstar', BigInt(KERNEL_END));
     b.state.setBig('star', (BigInt(SEL.data32) << 32n) | (BigInt(SEL.user32) << 48n));
     b.code('long', 'hlt', KERNEL_END);
     b.code('long', 'mov eax, [rbx + 0x800]\nsyscall', KERNEL_END + 0x10);
-    b.code('long', 'call rbx\nsyscall', KERNEL_END + 0x20);
+    b.code('long', `mov esp, ${AT.userStack}\ncall rbx\nsyscall`, KERNEL_END + 0x20);
     b.cpu.stateChanged();
   }
 
@@ -178,11 +184,16 @@ const userAt = (offset: number): string => `mov ecx, ${KERNEL_END + offset}\nsys
 
 type Step = readonly [op: number, page: number, value: number];
 
+/** Wraps code in STAC and CLAC for odd values; without SMAP that changes nothing. */
+const open = (code: string, value: number): string => `${value & 1 ? 'stac' : 'clac'}\n${code}\nclac`;
+/** What such code may access. */
+const opened = (m: Model, value: number) => (t: Translation) => !m.smap || (value & 1) === 1 || !t.user;
+
 function apply(m: Model, [op, page, value]: Step): void {
   const p = allPages[page % allPages.length]!;
   switch (op) {
     case 0:
-      m.check(p, m.run('mov ecx, 3\nl: mov eax, [rbx + 0x800]\ndec ecx\njnz l', p), () => true);
+      m.check(p, m.run(open('mov ecx, 3\nl: mov eax, [rbx + 0x800]\ndec ecx\njnz l', value), p), opened(m, value));
       break;
     case 1:
       m.check(p, m.run(userAt(0x10), p), (t) => t.user);
@@ -195,13 +206,13 @@ function apply(m: Model, [op, page, value]: Step): void {
       break;
     case 4: {
       const mark = (value | 1) >>> 0;
-      const got = m.run('mov [rbx + 0x900], edx', p, mark);
+      const got = m.run(open('mov [rbx + 0x900], edx', value >>> 1), p, mark);
       let where = -1;
       for (let i = 0; i < 16; i++) {
         if (m.box.read32(POOL + i * 4096 + 0x900) === mark) where = i;
         m.box.write32(POOL + i * 4096 + 0x900, 0);
       }
-      m.check(p, got === 'fault' ? got : where, (t) => t.write);
+      m.check(p, got === 'fault' ? got : where, (t) => t.write && opened(m, value >>> 1)(t));
       break;
     }
     case 5: {
@@ -229,7 +240,7 @@ function apply(m: Model, [op, page, value]: Step): void {
       break;
     case 9:
       if (value % 4 !== 0) break;
-      m.run('mov rax, cr4\nxor al, 0x80\nmov cr4, rax\nxor al, 0x80\nmov cr4, rax', undefined);
+      m.run(open('mov rax, cr4\nxor al, 0x80\nmov cr4, rax\nxor al, 0x80\nmov cr4, rax', value >>> 2), undefined);
       m.flush(() => false);
       break;
   }
@@ -242,22 +253,27 @@ const step = fc.tuple(
 );
 
 test.for([
-  ['interpreter', 0],
-  ['regions', 2],
-] as const)('translations are dropped when the architecture says so: %s', { timeout: 120_000 }, ([, threshold]) => {
-  let regions = 0;
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 20, maxLength: 200, size: 'max' }), (steps) => {
-      const m = new Model(threshold);
-      for (const [i, p] of allPages.entries()) {
-        m.setEntry(p, { frame: i & 7, write: true, user: true, global: p.high, large: false });
-      }
-      m.flush(() => false);
-      m.run('mov rax, cr4\nxor al, 0x80\nmov cr4, rax\nxor al, 0x80\nmov cr4, rax', undefined);
-      for (const s of steps) apply(m, s);
-      regions += m.box.cpu.engine.jit.statistics.regions;
-    }),
-    { numRuns: Number(process.env['STERNA_TLB_RUNS'] ?? 25) },
-  );
-  expect(regions > 0).toBe(threshold > 0);
-});
+  ['interpreter', 0, false],
+  ['regions', 2, false],
+  ['SMAP', 2, true],
+] as const)(
+  'translations are dropped when the architecture says so: %s',
+  { timeout: 120_000 },
+  ([, threshold, smap]) => {
+    let regions = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 200, size: 'max' }), (steps) => {
+        const m = new Model(threshold, smap);
+        for (const [i, p] of allPages.entries()) {
+          m.setEntry(p, { frame: i & 7, write: true, user: true, global: p.high, large: false });
+        }
+        m.flush(() => false);
+        m.run('mov rax, cr4\nxor al, 0x80\nmov cr4, rax\nxor al, 0x80\nmov cr4, rax', undefined);
+        for (const s of steps) apply(m, s);
+        regions += m.box.cpu.engine.jit.statistics.regions;
+      }),
+      { numRuns: Number(process.env['STERNA_TLB_RUNS'] ?? 25) },
+    );
+    expect(regions > 0).toBe(threshold > 0);
+  },
+);
