@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** A process that stands for a machine: its standard input and output are the guest's serial line. */
 export class GuestConsole implements AsyncDisposable {
@@ -75,9 +75,9 @@ export class GuestConsole implements AsyncDisposable {
     });
   }
 
-  /** CPU seconds that the process has used. */
+  /** CPU seconds that the process has used; 0 when it has ended. */
   get cpuSeconds(): number {
-    return cpuSecondsOf(this.child.pid!);
+    return existsSync(`/proc/${this.child.pid!}`) ? cpuSecondsOf(this.child.pid!) : 0;
   }
 
   /** Resident memory in MiB: now, and at most so far. */

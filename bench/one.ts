@@ -1,10 +1,12 @@
 /**
  * `node -C @sterna/source bench/one.ts PROGRAM[,PROGRAM...] [--on sterna|qemu|qemu-new] [--bits 64|32] [--scale F]
  * [--rounds N] [--times N] [-- ARGUMENT...]`: boots once and runs programs of the suite, to look at one of them closely.
+ * `loop:NAME[,NAME...]` (`loop:all`) runs loops on the bare machine instead, each in a machine of its own.
  * `--scale` multiplies the usual amount of work; arguments after `--` go to the machine's command line.
  */
 import { parseArgs } from 'node:util';
 import { fetchLinuxGuest } from '@sterna/guests/node';
+import { LOOPS, runLoop, runLoopNative } from './loops.ts';
 import { runInGuest, timed, untilReady } from './programs.ts';
 import { COMMANDS, runNative, systemSubject } from './subjects.ts';
 import { type Bits, buildSuite, PROGRAMS, ROUNDS, suiteInitrd } from './suite.ts';
@@ -21,8 +23,14 @@ const { values, positionals } = parseArgs({
     times: { type: 'string', default: '1' },
   },
 });
+const bits = Number(values.bits) as Bits;
+const extra = split < 0 ? [] : process.argv.slice(split + 1);
+if (positionals[0]?.startsWith('loop:')) {
+  await runLoops(positionals[0].slice(5).split(','));
+  process.exit();
+}
 const rounds = Number(values.rounds);
-const suite = buildSuite(Number(values.bits) as Bits);
+const suite = buildSuite(bits);
 const names =
   positionals[0] === undefined || positionals[0] === 'all' ? PROGRAMS.map((p) => p.name) : positionals[0].split(',');
 const chosen = names.map((name) => {
@@ -62,9 +70,28 @@ if (values.on === 'native') {
     throw new Error(`--on ${values.on}: known are ${Object.keys(COMMANDS).join(', ')}`);
   const init = suite.bits === 64 ? [suite] : [buildSuite(64), suite];
   const { kernel } = await fetchLinuxGuest();
-  const subject = systemSubject(values.on, split < 0 ? [] : process.argv.slice(split + 1));
+  const subject = systemSubject(values.on, extra);
   await using machine = subject.start({ kernel: kernel.path, initrd: suiteInitrd(init), bits: 64 });
   console.log(`${subject.name} is ready after ${(await untilReady(machine)).toFixed(2)} s`);
   cpu = () => machine.cpuSeconds;
   await runAll((i) => runInGuest(machine, suite, chosen[i]!, scaleOf(i), rounds));
+}
+
+async function runLoops(wanted: readonly string[]): Promise<void> {
+  for (const full of LOOPS) {
+    if (!(wanted.includes('all') || wanted.includes(full.name)) || (full.only ?? bits) !== bits) continue;
+    const loop = { ...full, iterations: Math.max(4, Math.round(full.iterations * Number(values.scale))) };
+    const host = await runLoopNative(loop, bits);
+    for (let time = 0; time < Number(values.times); time++) {
+      const { seconds, cpuSeconds, checksum } =
+        values.on === 'native' ? host : await runLoop([...COMMANDS[values.on]!, ...extra], loop, bits);
+      const rate =
+        loop.instructions === undefined
+          ? ''
+          : `, ${((loop.instructions * loop.iterations) / seconds / 1e6).toFixed(0)} M insn/s`;
+      console.log(
+        `${loop.name.padEnd(20)} ${seconds.toFixed(3)} s, CPU ${cpuSeconds.toFixed(2)} s${rate}, host ${host.seconds.toFixed(3)} s${checksum === host.checksum ? '' : `, WRONG CHECKSUM ${checksum}, host ${host.checksum}`}`,
+      );
+    }
+  }
 }
