@@ -104,7 +104,8 @@ export const LOOPS: readonly Loop[] = [
     group: 'SSE2 double loops',
     fill: 'doubles',
     // Two chains x = x * a + b with a below 1, so that they stay near b / (1 - a).
-    setup: 'movsd xmm1, [psi + 24]\nmovsd xmm2, [psi + 512]\nmovsd xmm3, [psi + 1024]\nmovapd xmm4, xmm3\naddsd xmm4, xmm4\ndivsd xmm3, xmm4\nmulsd xmm3, xmm1\ndivsd xmm3, xmm2',
+    setup:
+      'movsd xmm1, [psi + 24]\nmovsd xmm2, [psi + 512]\nmovsd xmm3, [psi + 1024]\nmovapd xmm4, xmm3\naddsd xmm4, xmm4\ndivsd xmm3, xmm4\nmulsd xmm3, xmm1\ndivsd xmm3, xmm2',
     body: 'mulsd xmm0, xmm3\naddsd xmm0, xmm1\nmulsd xmm5, xmm3\naddsd xmm5, xmm2',
     instructions: 6,
     iterations: 25_000_000,
