@@ -1,4 +1,4 @@
-import { XSAVE_SIZE } from '../semantics/xsave.ts';
+import { XSAVE_HEADER } from '../state/xsave-layout.ts';
 import type { CpuidRow } from './cpuid-table.ts';
 import { AMD, type CpuConfiguration } from './model.ts';
 import { apicIdFields } from './topology.ts';
@@ -70,7 +70,7 @@ function extended({ words, features }: CpuConfiguration): CpuidRow[] {
   const rows: CpuidRow[] = (seven.ebx | seven.ecx | seven.edx) === 0 ? [] : [{ leaf: 7, sub: 0, ...seven }];
   if (features.has('xsave')) {
     rows.push(
-      { leaf: 0xd, sub: 0, eax: 3, ebx: XSAVE_SIZE, ecx: XSAVE_SIZE },
+      { leaf: 0xd, sub: 0, eax: 3, ebx: XSAVE_HEADER.size, ecx: XSAVE_HEADER.size },
       { leaf: 0xd, sub: 1, eax: words['d.1.eax'] },
     );
   }

@@ -1,25 +1,17 @@
 import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { initFpu } from '../fpu/x87-control.ts';
+import { COMPONENTS, Component, XSAVE_HEADER } from '../state/xsave-layout.ts';
 import { CR4 } from '../system/bits.ts';
 import { requireCpl0 } from '../system/control.ts';
 import { def } from './def.ts';
-import { FX, readMxcsr, restoreX87, restoreXmm, saveMxcsr, saveX87, saveXmm } from './fx-image.ts';
+import { readMxcsr, restoreX87, restoreXmm, saveMxcsr, saveX87, saveXmm } from './fx-image.ts';
 import type { Machine } from './machine.ts';
 import { isMem, type Operand } from './operand.ts';
 import { Reg, Vec } from './vectors.ts';
 
 type I = Val<'i32'>;
 type L = Val<'i64'>;
-
-/** State components that exist: x87, and XMM registers with MXCSR (SDM volume 1, 13.1). */
-export const Component = { X87: 1, SSE: 2 } as const;
-/** Bits of XCR0 that can be set. */
-const COMPONENTS = BigInt(Component.X87 | Component.SSE);
-/** Offsets of the header after the legacy image, and the size of the whole. */
-const HEADER = { stateBv: FX.size, compBv: FX.size + 8, reserved: FX.size + 16, size: FX.size + 64 } as const;
-/** Size of the area for all components. */
-export const XSAVE_SIZE: number = HEADER.size;
 
 /** #UD unless the system has enabled XSAVE, then #NM for CR0.TS. */
 function checkXsave(m: Machine): void {
@@ -37,7 +29,7 @@ function requested(m: Machine): I {
 /** Address of the area; #GP unless it is a multiple of 64. */
 function area(m: Machine, op: Operand, write: boolean): L {
   if (!isMem(op)) throw new Error('XSAVE areas are in memory');
-  const at = m.linear(op, HEADER.size, write);
+  const at = m.linear(op, XSAVE_HEADER.size, write);
   m.raiseIf(m.and(m.wrap(at), 63), Vec.GP, 0);
   return at;
 }
@@ -49,9 +41,9 @@ def('xsave', (m, dst) => {
   checkXsave(m);
   checkTask(m);
   const at = area(m, dst!, true);
-  m.probeWrite(at, HEADER.size);
+  m.probeWrite(at, XSAVE_HEADER.size);
   const wanted = requested(m);
-  const before = m.loadLinear(m.let(m.add(at, HEADER.stateBv)), 64);
+  const before = m.loadLinear(m.let(m.add(at, XSAVE_HEADER.stateBv)), 64);
   m.if(m.and(wanted, Component.X87), () => saveX87(m, at));
   m.if(m.and(wanted, Component.SSE), () => {
     saveMxcsr(m, at);
@@ -59,7 +51,7 @@ def('xsave', (m, dst) => {
   });
   // every component counts as in use
   const bits = m.extU(wanted);
-  m.storeLinear(m.let(m.add(at, HEADER.stateBv)), 64, m.let(m.or(before, bits)));
+  m.storeLinear(m.let(m.add(at, XSAVE_HEADER.stateBv)), 64, m.let(m.or(before, bits)));
 });
 enc('np 0f ae /4 mem', 'xsave', 'Mx', { osz: true, feature: 'xsave' });
 enc('np 0f ae /6 mem', 'xsave', 'Mx', { osz: true, feature: 'xsaveopt' });
@@ -70,9 +62,12 @@ def('xrstor', (m, src) => {
   const at = area(m, src!, false);
   m.loadLinear(at, 8);
   const word = (offset: number): L => m.loadLinear(m.let(m.add(at, offset)), 64);
-  const stored = word(HEADER.stateBv);
+  const stored = word(XSAVE_HEADER.stateBv);
   // the compacted form does not exist here, and reserved bytes are zero
-  const reserved = m.or(m.or(word(HEADER.compBv), word(HEADER.reserved)), m.and(stored, m.not(m.get('xcr0'))));
+  const reserved = m.or(
+    m.or(word(XSAVE_HEADER.compBv), word(XSAVE_HEADER.reserved)),
+    m.and(stored, m.not(m.get('xcr0'))),
+  );
   m.raiseIf(m.ne(reserved, 0), Vec.GP, 0);
   const wanted = requested(m);
   const present = m.let(m.and(wanted, m.wrap(stored)));
