@@ -1,6 +1,6 @@
 import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
-import type { Arith, Shape } from './simd.ts';
+import type { Arith, Shape } from './shapes.ts';
 
 type I = Val<'i32'>;
 type L = Val<'i64'>;

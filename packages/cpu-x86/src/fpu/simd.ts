@@ -2,6 +2,7 @@ import { type Val, v128pair } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { F32, F64, type SmallFormat } from './round.ts';
+import type { Arith, Shape } from './shapes.ts';
 import { returnExact } from './simd-exact.ts';
 import { type SmallFunctions, SOFT32, SOFT64 } from './small.ts';
 
@@ -9,10 +10,7 @@ type I = Val<'i32'>;
 type L = Val<'i64'>;
 type V = Val<'v128'>;
 
-/** Two-operand SSE arithmetic. */
-export type Arith = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
-/** The two packed shapes. */
-export type Shape = 'f32x4' | 'f64x2';
+export type { Arith, Shape } from './shapes.ts';
 
 /** Format of a shape's lanes. */
 export const formatOf = (shape: Shape): SmallFormat => (shape === 'f32x4' ? F32 : F64);
