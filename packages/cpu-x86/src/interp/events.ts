@@ -124,11 +124,15 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
         // RF lets the instruction pass that IRET returned to
         const resume = m.let(m.and(m.get('eflags'), Flag.RF));
         m.put('eflags', m.and(m.get('eflags'), ~Flag.RF));
-        m.if(m.eqz(m.or(resume, m.eq(m.get('shadow'), Shadow.STACK))), () => {
+        // behind a load of SS only AMD's processors stop
+        const behindStack = m.and(m.eq(m.get('shadow'), Shadow.STACK), m.get('intelRules'));
+        m.if(m.eqz(m.or(resume, behindStack)), () => {
           const hit = m.let(m.invoke(instructionHit));
           m.if(hit, () => {
             m.put('trapArmed', 0);
-            shutDownIf(m.invoke(takeDebugTrap, hit));
+            const waiting = m.let(m.get('watchHit'));
+            m.put('watchHit', 0);
+            shutDownIf(m.invoke(takeDebugTrap, m.or(hit, waiting)));
             m.br(again);
           });
         });

@@ -362,13 +362,18 @@ export const deliverHeld: Micro = micro('deliver_held', [], ['i32'], (m) => {
   m.return(m.call(m.functionOf(deliverInterrupt), m.and(held, 0xff), m.and(m.shrU(held, 9), 1)));
 });
 
+/** Bits of DR6 that say which breakpoints were met. */
+const DR6_BREAKPOINTS = 15;
+
 /**
  * Delivers #DB at `rip` with the given bits of DR6: BS for a single step, BT for a task switch, 0-3 for breakpoints. Result as of
  * {@link deliverFault}. Breakpoints for instructions are found again when the delivery has to wait for a page.
  */
 export const takeDebugTrap: Micro = micro('debug_trap', ['i32'], ['i32'], (m) => {
   const bits = m.param('i32', 0);
-  m.put('dr', m.or(m.get('dr', 6), m.extU(bits)), 6);
+  // the processor clears none of DR6 but the breakpoints' bits, and those only to say which were met
+  const stale = m.select(m.and(bits, DR6_BREAKPOINTS), m.i64(DR6_BREAKPOINTS), m.i64(0));
+  m.put('dr', m.or(m.and(m.get('dr', 6), m.not(stale)), m.extU(bits)), 6);
   m.put('dr', m.and(m.get('dr', 7), ~DR7_GD), 7);
   m.put('excVector', Vec.DB);
   m.put('excError', 0);

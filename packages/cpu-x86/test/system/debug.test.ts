@@ -110,14 +110,26 @@ describe('traps that wait', () => {
     const code = `mov ss, [${AT.data}]\nnop`;
     expect(trap(code, ENABLE | ACCESS)).toEqual({ at: length(code), dr6: 1, vector: 1 });
   });
-  test('ICEBP takes the trap of MOV SS along', () => {
-    const code = `${TRACE}mov ss, eax\ndb 0xf1`;
-    expect(trap(code)).toEqual({ at: length(code), dr6: 0x4000, vector: 1 });
+  test('ICEBP takes the data breakpoint of MOV SS along', () => {
+    const code = `mov ss, [${AT.data}]\ndb 0xf1`;
+    expect(trap(code, ENABLE | ACCESS)).toEqual({ at: length(code), dr6: 1, vector: 1 });
   });
-  test('no instruction breakpoint after MOV SS', () => {
+  test('a single step of MOV SS is lost before ICEBP', () => {
+    const code = `${TRACE}mov ss, eax\ndb 0xf1`;
+    expect(trap(code)).toEqual({ at: length(code), dr6: 0, vector: 1 });
+  });
+  test.each([
+    ['Intel: no', 1, 6],
+    ['AMD: an', 0, 1],
+  ])('%s instruction breakpoint after MOV SS', (_name, intel, vector) => {
     const code = 'mov eax, ss\nmov ss, eax\n';
-    const b = run('long', `${code}nop\nud2`, AT.code + length(code), ENABLE);
-    expect(b.stoppedAt).toBe(6);
+    const set = (x: Box) => x.state.set('intelRules', intel);
+    const b = run('long', `${code}nop\nud2`, AT.code + length(code), ENABLE, set);
+    expect(b.stoppedAt).toBe(vector);
+  });
+  test('a breakpoint replaces the bits of earlier ones in DR6, and no others', () => {
+    const set = (x: Box) => x.state.setBig('dr', 0xffff_4ff2n, 6);
+    expect(dr6(run('long', 'nop', AT.code, ENABLE, set))).toBe(0x4001);
   });
   test('a single step ends HLT', () => {
     const code = `${TRACE}hlt`;

@@ -64,9 +64,13 @@ def('int3', (m) => soft(m, m.i32(Vec.BP), KIND_SOFT));
 def('into', (m) => {
   m.if(m.cond(0), () => soft(m, m.i32(Vec.OF), KIND_SOFT));
 });
-// INT1 is a #DB from outside the program: no privilege check. It takes along a trap that waits since a load of SS
+/** DR6.BS: a single step. */
+const DR6_BS = 0x4000;
+
+// INT1 is a #DB from outside the program: no privilege check. It takes along what a load of SS before it has met, but not
+// that one's single-step trap, which is lost
 def('int1', (m) => {
-  m.put('dr', m.or(m.get('dr', 6), m.extU(m.get('watchHit'))), 6);
+  m.put('dr', m.or(m.get('dr', 6), m.extU(m.and(m.get('watchHit'), ~DR6_BS))), 6);
   m.put('watchHit', 0);
   soft(m, m.i32(Vec.DB), 0);
 });
