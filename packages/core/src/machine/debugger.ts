@@ -153,7 +153,7 @@ export class MachineDebugger {
     const { bus, memory } = this.#machine;
     return this.#forEachPiece(cpu, address, into.length, (at, done, length, host) => {
       if (host !== undefined) into.set(memory.u8.subarray(host, host + length), done);
-      else accessDevice(at, length, (a, size, i) => writeLittle(into, done + i, size, bus.mmioRead(a, size)));
+      else this.#asCpu(cpu, at, length, (a, size, i) => writeLittle(into, done + i, size, bus.mmioRead(a, size)));
     });
   }
 
@@ -166,12 +166,24 @@ export class MachineDebugger {
     const { bus, memory } = this.#machine;
     return this.#forEachPiece(cpu, address, bytes.length, (at, done, length, host) => {
       if (host === undefined) {
-        accessDevice(at, length, (a, size, i) => bus.mmioWrite(a, size, readLittle(bytes, done + i, size)));
+        this.#asCpu(cpu, at, length, (a, size, i) => bus.mmioWrite(a, size, readLittle(bytes, done + i, size)));
         return;
       }
       memory.u8.set(bytes.subarray(done, done + length), host);
       memory.markWritten(host, length);
     });
+  }
+
+  /** Accesses device registers as the given vCPU, which sees its own local ones. */
+  #asCpu(cpu: VCpu, at: number, length: number, access: DeviceAccess): void {
+    const { loop } = this.#machine;
+    const before = loop.current;
+    loop.current = cpu;
+    try {
+      accessDevice(at, length, access);
+    } finally {
+      loop.current = before;
+    }
   }
 
   /** Splits a range at pages and regions; ends at the first byte that is mapped nowhere or whose page is not there yet. */
@@ -204,8 +216,10 @@ function physicalAddress(address: bigint): number | undefined {
   return address <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(address) : undefined;
 }
 
+type DeviceAccess = (at: number, size: number, offset: number) => void;
+
 /** Cuts a range into aligned accesses of 4, 2 and 1 bytes, as drivers make them. */
-function accessDevice(at: number, length: number, access: (at: number, size: number, offset: number) => void): void {
+function accessDevice(at: number, length: number, access: DeviceAccess): void {
   for (let i = 0; i < length; ) {
     const left = length - i;
     const a = at + i;
