@@ -3,8 +3,11 @@ import type { HostClock } from '../time/clock.ts';
 import type { MachineClock } from '../time/machine-clock.ts';
 import type { EventLoop } from './event-loop.ts';
 
-/** Most instructions in one slice; bounds the latency of requests from outside. */
+/** Instructions in one slice of a slow guest, or of one that shares its turn; bounds the latency of requests from outside. */
 const SLICE_INSTRUCTIONS = 50_000;
+/** A slice of faster code is longer: about this much host time, or the most instructions. */
+const SLICE_NS = 2e5;
+const MAX_SLICE_INSTRUCTIONS = 1_000_000;
 /** Host time after which the loop lets sockets, control and migration run. */
 const TURN_NS = 1e6;
 /** Longest sleep; a host timer cannot be longer than this anyway. */
@@ -130,7 +133,9 @@ export class RunLoop {
     clock.beginSlice(cpu);
     let exit: CpuExit;
     try {
-      exit = cpu.run(clock.budget(SLICE_INSTRUCTIONS), this.#contended(cpu));
+      const contended = this.#contended(cpu);
+      const fast = contended ? 0 : Math.min(MAX_SLICE_INSTRUCTIONS, Math.floor(SLICE_NS / clock.nsPerInsn));
+      exit = cpu.run(clock.budget(Math.max(SLICE_INSTRUCTIONS, fast)), contended);
     } finally {
       this.current = undefined;
       clock.endSlice(cpu.executed);

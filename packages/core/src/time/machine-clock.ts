@@ -96,6 +96,11 @@ export class MachineClock implements VirtualClock {
     return this.timers.create(name, callback);
   }
 
+  /** Smoothed measurement of the host time that an instruction takes. */
+  get nsPerInsn(): number {
+    return this.#nsPerInsn;
+  }
+
   /** True while virtual time passes. */
   get running(): boolean {
     return this.#running;
