@@ -4,10 +4,21 @@ import { fetchLinuxGuest } from '@sterna/guests/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { missing, SHARED } from '../support/peers.ts';
 import { checkTicks } from '../support/ticks.ts';
-import { migrate, PROGRAMS, Vm } from '../support/vm.ts';
+import { migrate, PROGRAMS, type ProgramName, Vm } from '../support/vm.ts';
 
 const reason = missing({ apt: true });
 const SHELL = 'STERNA-SHELL-READY';
+
+/** Moves the guest of the last machine of the list to a new one, waits for some ticks there and ends the old one. */
+async function hop(vms: Vm[], program: ProgramName, args: readonly string[]): Promise<void> {
+  const source = vms.at(-1)!;
+  const destination = await Vm.start(program, [...args, '-incoming', 'defer']);
+  vms.push(destination);
+  const outcome = await migrate(source, destination, `unix:${destination.directory}/migration`);
+  expect(outcome).toMatchObject({ status: 'completed', errorDesc: undefined });
+  await destination.until('ticks after the move', ({ serial }) => [...serial.matchAll(/TICK/g)].length > 25);
+  await source[Symbol.asyncDispose]();
+}
 
 describe.skipIf(reason !== '')(`a Debian kernel on several vCPUs ${reason}`, () => {
   let images: readonly string[];
@@ -60,15 +71,28 @@ describe.skipIf(reason !== '')(`a Debian kernel on several vCPUs ${reason}`, () 
     const vms = [await Vm.start('sterna', args)];
     try {
       await vms[0]!.says(/TICK 20 /, 120_000);
-      for (let hop = 0; hop < 3; hop++) {
-        const source = vms.at(-1)!;
-        const destination = await Vm.start('sterna', [...args, '-incoming', 'defer']);
-        vms.push(destination);
-        const outcome = await migrate(source, destination, `unix:${destination.directory}/migration`);
-        expect(outcome).toMatchObject({ status: 'completed', errorDesc: undefined });
-        await destination.until('ticks after the move', ({ serial }) => [...serial.matchAll(/TICK/g)].length > 25);
-        await source[Symbol.asyncDispose]();
-      }
+      for (let n = 0; n < 3; n++) await hop(vms, 'sterna', args);
+      expect(checkTicks(vms.map(({ serial }) => serial).join('')).faults).toEqual([]);
+    } finally {
+      for (const vm of vms) await vm[Symbol.asyncDispose]();
+    }
+  });
+});
+
+const qemu = missing({ apt: true, programs: ['qemu-system-x86_64'] });
+
+describe.skipIf(qemu !== '')(`a Debian guest with two vCPUs ${qemu}`, () => {
+  it('goes to QEMU and back without a lost tick', async () => {
+    const { kernel, initrd } = await fetchLinuxGuest();
+    const args = (program: string) => [
+      ...['-M', program === 'sterna' ? 'microvm,wire=qemu-7.2' : 'microvm', '-cpu', 'qemu64', '-smp', '2'],
+      ...['-m', '256', '-kernel', kernel.path, '-initrd', initrd],
+      ...['-append', 'console=ttyS0 st=tick tick=20,10,32,0'],
+    ];
+    const vms = [await Vm.start('sterna', args('sterna'))];
+    try {
+      await vms[0]!.says(/TICK 20 /, 120_000);
+      for (const program of ['qemu-7.2', 'sterna', 'qemu-7.2']) await hop(vms, program, args(program));
       expect(checkTicks(vms.map(({ serial }) => serial).join('')).faults).toEqual([]);
     } finally {
       for (const vm of vms) await vm[Symbol.asyncDispose]();
