@@ -24,8 +24,9 @@ import {
   STORE_SINGLE,
 } from '../fpu/x87-fast.ts';
 import { Angle, angle, Function2, f2xm1, function2 } from '../fpu/x87-functions.ts';
+import { fldRegister, fstRegister, fxch } from '../fpu/x87-moves.ts';
 import { phys, popStack, Sw, setCodes } from '../fpu/x87-stack.ts';
-import { exchange, moveIf, push80, pushConstant, pushReg, Store, storeReg, storeValue } from '../fpu/x87-transfer.ts';
+import { moveIf, push80, pushConstant, Store, storeValue } from '../fpu/x87-transfer.ts';
 import { def } from './def.ts';
 import { checkX87, trackX87 } from './fp-check.ts';
 import type { Machine } from './machine.ts';
@@ -227,7 +228,7 @@ function load80(m: Machine, op: Operand): F80 {
 }
 x87('fld_st', (m, op) => {
   trackX87(m);
-  call(m, pushReg, m.regNumber(op));
+  fldRegister(m, m.regNumber(op));
 });
 enc('d9 c0-c7', 'fld_st', 'ST');
 
@@ -276,13 +277,13 @@ for (const [name, pops, patterns] of [
 ] as const) {
   x87(name, (m, op) => {
     trackX87(m);
-    call(m, storeReg, m.regNumber(op), m.i32(pops));
+    fstRegister(m, m.regNumber(op), pops);
   });
   for (const p of patterns) enc(p, name, 'ST');
 }
 x87('fxch', (m, op) => {
   trackX87(m);
-  call(m, exchange, m.regNumber(op));
+  fxch(m, m.regNumber(op));
 });
 for (const p of ['d9 c8-cf', 'dd c8-cf', 'df c8-cf']) enc(p, 'fxch', 'ST');
 
