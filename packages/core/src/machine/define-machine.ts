@@ -1,3 +1,4 @@
+import type { CpuTopology } from '../cpu/topology.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import type { Plugin } from '../plugin/define-plugin.ts';
 import type { MachineTypeSpec } from './define-machine-type.ts';
@@ -10,7 +11,8 @@ export interface MachineConfig {
   readonly machine: MachineTypeSpec;
   /** CPU model with features and properties, as after `-cpu`. */
   readonly cpu?: string;
-  readonly smp?: number;
+  /** Number of vCPUs, or how they are grouped; what is not named is 1. */
+  readonly smp?: number | Partial<CpuTopology>;
   /** Bytes, or text with a suffix. Default: the machine type's. */
   readonly memory?: number | string;
   /** Paths. */

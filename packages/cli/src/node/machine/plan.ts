@@ -142,8 +142,7 @@ export function planFromConfig(
     type: machine.type,
     properties: machine.properties,
     cpu: config.cpu,
-    cpuCount: config.smp ?? 1,
-    topology: undefined,
+    ...smpOfConfig(config.smp ?? 1),
     ramSize:
       memory === undefined
         ? machine.type.defaultRamSize
@@ -222,4 +221,10 @@ export function planCpu(plan: MachinePlan): Pick<MachineSetup, 'cpu' | 'cpuPrope
   if (plan.cpu === undefined) return { cpu: plan.type.defaultCpu, cpuProperties: {} };
   const { type, properties } = parseCpuModel(plan.cpu, plan.type.cpus);
   return { cpu: type, cpuProperties: properties };
+}
+
+function smpOfConfig(smp: number | Partial<CpuTopology>): Pick<MachinePlan, 'cpuCount' | 'topology'> {
+  if (typeof smp === 'number') return { cpuCount: smp, topology: undefined };
+  const { sockets = 1, cores = 1, threads = 1 } = smp;
+  return { cpuCount: sockets * cores * threads, topology: { sockets, cores, threads } };
 }
