@@ -11,6 +11,7 @@ export * from './cpu/cpu-model.ts';
 export * from './cpu/define-cpu.ts';
 export * from './cpu/register-view.ts';
 export * from './cpu/topology.ts';
+export * from './cpu/translation.ts';
 export * from './device/define-device.ts';
 export type { DeviceInstance } from './device/device-instance.ts';
 export * from './device/properties.ts';

@@ -34,10 +34,10 @@ export class X86Cpu implements EngineCpu {
   readonly tlbArea: number;
   readonly parkedAt: number;
 
-  constructor(memory: WasmMemory, host: CpuHost, place?: CpuPlacement) {
+  constructor(memory: WasmMemory, host: CpuHost, place?: CpuPlacement, makeEngine?: () => X86Engine) {
     this.state = new StateView(memory.buffer);
     this.host = host;
-    this.engine = place?.engine ?? new X86Engine(memory);
+    this.engine = place?.engine ?? makeEngine?.() ?? new X86Engine(memory);
     this.tlbArea = place?.area ?? CPU_MAP.tlbKernel;
     this.parkedAt = place === undefined ? PARKED.first : place.area + PARKED.offset;
     this.engine.attach(this);

@@ -5,7 +5,8 @@ import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
 import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { printInterpreter } from './interp/print.ts';
-import { JIT_DEFAULTS, Jit } from './jit/jit.ts';
+import { Jit } from './jit/jit.ts';
+import { JIT_DEFAULTS, type JitHost, type JitOptions } from './jit/jit-options.ts';
 import { STATE_BASE } from './state/memory-map.ts';
 import type { StateView } from './state/view.ts';
 
@@ -106,7 +107,7 @@ export class X86Engine {
   readonly #cpus: EngineCpu[] = [];
   #current: EngineCpu | undefined;
 
-  constructor(memory: WasmMemory) {
+  constructor(memory: WasmMemory, options: JitOptions = JIT_DEFAULTS, jitHost: JitHost = {}) {
     const t = handlerTables();
     compiled ??= new wasmHost.Module(interpreterBytes());
     const handlers = new wasmHost.Table({ element: 'anyfunc', initial: t.count });
@@ -147,7 +148,7 @@ export class X86Engine {
     this.#decoder = new Decoder(t, opcodesOf(), memory.buffer);
     this.cache = new DecodeCache(memory.buffer, this.#decoder, t, () => this.flushWriteTags());
     this.cache.clear();
-    this.jit = new Jit(memory, this.cache, t, handlers, exports, JIT_DEFAULTS);
+    this.jit = new Jit(memory, this.cache, t, handlers, exports, options, jitHost);
   }
 
   /** Instructions of other features become invalid for all vCPUs; without this call every one is known. */

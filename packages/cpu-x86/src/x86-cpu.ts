@@ -1,6 +1,7 @@
 import {
   type CpuEnvironment,
   type CpuExit,
+  type CpuTranslator,
   type CpuType,
   defineCpu,
   Logger,
@@ -14,7 +15,9 @@ import {
 import { type CpuPlacement, X86Cpu } from './cpu.ts';
 import { attachDebug, debugAddress } from './debug/attach.ts';
 import type { X86Debug } from './debug/x86-debug.ts';
-import type { CpuHost, X86Engine } from './engine.ts';
+import { type CpuHost, X86Engine } from './engine.ts';
+import { jitOptions } from './jit/jit-options.ts';
+import { RegionTranslator } from './jit/region-translator.ts';
 import { storeCpuid } from './models/cpuid-table.ts';
 import { coreCount, cpuidRows, eferBits } from './models/leaves.ts';
 import { CPU_PROPERTIES, type CpuConfiguration, type CpuModel, configure } from './models/model.ts';
@@ -29,6 +32,7 @@ import { resetState } from './system/reset.ts';
 import { CpuVmState, cpuSections } from './vmstate.ts';
 
 const NS_PER_KHZ = 1000;
+const NS_PER_MS = 1e6;
 
 /** What an x86 CPU needs of the interrupt controller beside it; the machine provides it in the CPU's scope. */
 export interface X86InterruptController {
@@ -82,6 +86,7 @@ class X86VCpu implements VCpu {
   readonly port: X86InterruptPort;
   readonly sections: VCpu['sections'];
   readonly debug: X86Debug;
+  readonly translator: CpuTranslator;
   readonly #core: X86Cpu;
   readonly #apic: X86InterruptController;
   readonly #vmstate: CpuVmState;
@@ -90,7 +95,7 @@ class X86VCpu implements VCpu {
   constructor(
     model: CpuModel,
     properties: Readonly<Record<string, unknown>>,
-    { index, topology, memory, bus, scope }: CpuEnvironment,
+    { index, topology, memory, bus, scope, translation, hostClock }: CpuEnvironment,
   ) {
     this.index = index;
     const apic = scope.get(X86InterruptController);
@@ -111,8 +116,17 @@ class X86VCpu implements VCpu {
       armDeadline: (delay) => apic.armDeadline(delay),
       deadlinePending: () => apic.deadlinePending,
     };
-    const core = new X86Cpu(memory.memory, host, placement(index, memory));
+    const makeEngine = (): X86Engine => {
+      const translator = translation?.threaded === false ? undefined : scope.find(RegionTranslator);
+      return new X86Engine(memory.memory, jitOptions(translation, translator !== undefined), {
+        now: () => hostClock.monotonicNs() / NS_PER_MS,
+        ...(translator === undefined ? {} : { translator }),
+      });
+    };
+    const core = new X86Cpu(memory.memory, host, placement(index, memory), makeEngine);
+    if (index === 0) scope.onDispose(() => core.engine.jit.dispose());
     ENGINES.set(memory, core.engine);
+    this.translator = core.engine.jit;
     this.#core = core;
     this.debug = attachDebug(core, bus, apic);
     // every vCPU is of the same model, so the first one's warnings tell all

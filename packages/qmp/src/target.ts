@@ -72,6 +72,8 @@ export interface MonitorTarget {
   powerDown(): void;
   /** Opens the gdb server on a device, or closes it for `none`; answers what it did. Absent: there is none. */
   gdbServer?(device: string): Promise<string>;
+  /** Text of `info jit`, lines ended by newline; undefined when the CPU only interprets. */
+  describeTranslation?(): string | undefined;
   /** Text of `info qtree`, lines ended by newline. */
   describeDevices(): string;
   /** Nanoseconds since 1970, for timestamps. */

@@ -39,6 +39,10 @@ export class FakeTarget implements MonitorTarget {
     info: () => (this.status === 'none' ? {} : ({ status: this.status, 'total-time': 5 } as never)),
   };
 
+  describeTranslation(): string {
+    return 'Regions 3\n';
+  }
+
   async stop(): Promise<void> {
     this.calls.push('stop');
     await Promise.resolve();

@@ -72,6 +72,7 @@ describe('commands', () => {
         },
       ],
     ],
+    ['x-query-jit', { 'human-readable-text': 'Regions 3\n' }],
     ['query-migrate', {}],
     ['query-migrate-capabilities', [{ capability: 'events', state: true }]],
     ['query-commands', Object.keys(COMMANDS).map((name) => ({ name }))],

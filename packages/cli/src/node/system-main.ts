@@ -78,12 +78,23 @@ function checkGlobals(options: SystemOptions, registry: PluginRegistry): void {
   }
 }
 
+const ACCEL_HELP = `tcg options:
+  tb-size=<MiB>          most translated code that is kept
+  thread=single          vCPUs take turns in one thread
+  jit=<on|off>           off: everything is interpreted
+  jit-threshold=<num>    executions of a place after which it is translated
+  jit-thread=<on|off>    a thread beside the guest's translates
+  jit-counters=<on|off>  'info jit' counts why translated code is left (slower)
+  jit-hot-spots=<file>   writes the guest's hottest places there at the end (slower)
+`;
+
 async function printInfo({ info, plugins }: SystemOptions): Promise<number> {
   const { major, minor, micro } = QEMU_VERSION;
   const version = `Sterna ${VERSION}, a machine emulator with the command line and migration stream of QEMU ${major}.${minor}.${micro}\n`;
   if (info === 'version') return print(version);
   if (info === 'help') return print(version + systemHelp(PROGRAM));
   if (info === 'accelerators') return print('Accelerators supported:\ntcg\n');
+  if (info === 'accelerator-properties') return print(ACCEL_HELP);
   const { makeRegistry } = await import('./registry.ts');
   const registry = await makeRegistry(plugins);
   if (info === 'machines') return print(machineHelp(registry));

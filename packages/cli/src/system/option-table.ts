@@ -2,6 +2,7 @@ import { parseChardev, parseChardevOption, parseOptionList } from '@sterna/core'
 import {
   badValue,
   checkAccelerator,
+  parseAccel,
   parseAction,
   parseDevice,
   parseGlobal,
@@ -66,10 +67,16 @@ export const OPTION_TABLE: readonly OptionRow[] = [
       }
     },
   ),
-  row('accel', 'NAME', 'engine; tcg is the name of ours', (o, text) => {
-    if (isHelp(text)) o.info = 'accelerators';
-    else checkAccelerator(text, '-accel');
-  }),
+  row(
+    'accel',
+    'tcg[,tb-size=MIB][,jit=off][,jit-threshold=N][,jit-PROP=...]',
+    'engine; tcg is the name of ours (tcg,help lists its properties)',
+    (o, text) => {
+      if (isHelp(text)) o.info = 'accelerators';
+      else if (/^tcg,(help|\?)$/.test(text)) o.info = 'accelerator-properties';
+      else o.accel = parseAccel(text);
+    },
+  ),
   row('cpu', 'MODEL[,+FEATURE|-FEATURE|PROP=VALUE...]', 'CPU model (-cpu help lists them)', (o, text) => {
     if (isHelp(text)) o.info = 'cpus';
     else o.cpu = text;
@@ -206,6 +213,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   'only-migratable': false,
   overcommit: true,
   parallel: true,
+  perfmap: false,
   pflash: true,
   preconfig: false,
   readconfig: true,

@@ -1,5 +1,5 @@
 import { ConfigError, type CpuTopology, OptionReader, parseOptionList, parseSize } from '@sterna/core';
-import type { DeviceOption, MonitorOption } from './options.ts';
+import type { AccelOption, DeviceOption, MonitorOption } from './options.ts';
 
 /** Makes the error for a value that cannot be used. */
 export function badValue(option: string, message: string): ConfigError {
@@ -189,14 +189,49 @@ export function parseIcount(text: string): number {
   return Number(shift);
 }
 
-/** `-accel tcg`: the name under which our engine goes. */
+/** `-machine accel=LIST`: tcg is the name under which our engine goes. */
 export function checkAccelerator(text: string, option: string): void {
-  for (const name of text.split(',', 1)[0]!.split(':')) {
+  for (const name of text.split(':')) {
     if (name === 'tcg') return;
     if (name !== '')
       throw unsupported(option, `accelerator '${name}' is not supported; there is only tcg, the name of this engine`);
   }
   throw badValue(option, 'the name of the accelerator is missing');
+}
+
+/**
+ * `-accel tcg[,PROP=VALUE...]`. `tb-size`, `thread`, `split-wx` and `one-insn-per-tb` are QEMU's; the properties from `jit` on
+ * are ours.
+ */
+export function parseAccel(text: string): AccelOption {
+  const option = '-accel';
+  const reader = new OptionReader(parseOptionList(text, 'accel'), option);
+  checkAccelerator(reader.required('accel'), option);
+  const tbSize = reader.integer('tb-size', 0, 1024);
+  if ((reader.string('thread') ?? 'single') !== 'single')
+    throw unsupported(option, "'thread=multi' is not supported: vCPUs take turns in one thread");
+  if (reader.bool('one-insn-per-tb', false))
+    throw unsupported(option, "'one-insn-per-tb=on' is not supported; jit=off interprets every instruction");
+  if (reader.bool('split-wx', false))
+    throw unsupported(option, "'split-wx=on' is not supported: WebAssembly needs it not");
+  const enabled = reader.bool('jit', true);
+  const threshold = reader.integer('jit-threshold', 1, 0x7fff_ffff);
+  const threaded = reader.bool('jit-thread', true);
+  const counters = reader.bool('jit-counters', false);
+  const hotSpotFile = reader.string('jit-hot-spots');
+  reader.finish();
+  return {
+    translation: {
+      enabled,
+      threaded,
+      counters,
+      hotSpots: hotSpotFile !== undefined,
+      ...(threshold === undefined ? {} : { threshold }),
+      // as in QEMU, 0 is the default
+      ...(tbSize === undefined || tbSize === 0 ? {} : { cacheBytes: tbSize * 2 ** 20 }),
+    },
+    ...(hotSpotFile === undefined ? {} : { hotSpotFile }),
+  };
 }
 
 /** `-action reboot=...,shutdown=...`. */

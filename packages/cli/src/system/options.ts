@@ -1,4 +1,4 @@
-import type { ChardevOption, CpuTopology } from '@sterna/core';
+import type { ChardevOption, CpuTopology, TranslationOptions } from '@sterna/core';
 
 /** Addressing and properties of a `-device`, as text; JSON values are turned into text. */
 export interface DeviceOption {
@@ -18,6 +18,13 @@ export interface MonitorOption {
   readonly pretty: boolean;
   /** The option as given, for messages. */
   readonly origin: string;
+}
+
+/** What `-accel` says. */
+export interface AccelOption {
+  readonly translation: TranslationOptions;
+  /** File that gets the list of hot spots when the process ends. */
+  readonly hotSpotFile?: string;
 }
 
 /** What the command line of `sterna-system-x86_64` says, still without knowing any machine. */
@@ -44,6 +51,7 @@ export interface SystemOptions {
   shutdown?: 'poweroff' | 'pause';
   /** Device of the gdb server. */
   gdb?: string;
+  accel?: AccelOption;
   incoming?: string;
   name?: string;
   processName?: string;
@@ -57,7 +65,15 @@ export interface SystemOptions {
   logGuestErrors: boolean;
   logFile?: string;
   /** Something to print instead of running. */
-  info?: 'help' | 'version' | 'machines' | 'cpus' | 'devices' | 'accelerators' | { readonly device: string };
+  info?:
+    | 'help'
+    | 'version'
+    | 'machines'
+    | 'cpus'
+    | 'devices'
+    | 'accelerators'
+    | 'accelerator-properties'
+    | { readonly device: string };
 }
 
 /** Options of an empty command line. */

@@ -1,10 +1,12 @@
 import type { Scope } from '../container/container.ts';
 import type { PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { MachineMemory } from '../memory/machine-memory.ts';
+import type { HostClock } from '../time/clock.ts';
 import type { AnyVmState } from '../vmstate/index.ts';
 import type { CpuDebug } from './cpu-debug.ts';
 import type { RegisterView } from './register-view.ts';
 import type { CpuTopology } from './topology.ts';
+import type { CpuTranslator, TranslationOptions } from './translation.ts';
 
 /** Why {@link VCpu.run} came back. */
 export const CpuExit = {
@@ -88,6 +90,8 @@ export interface VCpu {
   translateDebug(address: bigint): number | undefined;
   /** Breakpoints, stepping and the registers' descriptions; absent when this CPU cannot be debugged. */
   readonly debug?: CpuDebug;
+  /** Translates guest code; absent when this CPU only interprets. */
+  readonly translator?: CpuTranslator;
 }
 
 /** What `create` of a CPU type is given. */
@@ -99,6 +103,10 @@ export interface CpuEnvironment {
   readonly bus: CpuBus;
   /** Guest time and timestamp counter. */
   readonly clock: CpuClock;
+  /** How guest code is to be translated. */
+  readonly translation?: TranslationOptions;
+  /** Clocks of the host, for statistics only: nothing that a guest can see may depend on them. */
+  readonly hostClock: HostClock;
   /** Scope of this vCPU: CPU-specific services (for example a local interrupt controller) are provided and found here. */
   readonly scope: Scope;
 }

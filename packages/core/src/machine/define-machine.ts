@@ -1,4 +1,5 @@
 import type { CpuTopology } from '../cpu/topology.ts';
+import type { TranslationOptions } from '../cpu/translation.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import type { Plugin } from '../plugin/define-plugin.ts';
 import type { MachineTypeSpec } from './define-machine-type.ts';
@@ -30,6 +31,8 @@ export interface MachineConfig {
   /** `DRIVER.PROP` values, as `-global`. */
   readonly globals?: Readonly<Record<string, string>>;
   readonly rtc?: { readonly base?: 'utc' | 'localtime' | string; readonly clock?: 'host' | 'vm' };
+  /** How guest code is translated, as `-accel`. */
+  readonly accel?: TranslationOptions;
   /** Virtual time counts instructions: `shift` is log2(ns per instruction). */
   readonly icount?: { readonly shift: number };
   readonly plugins?: readonly Plugin[];

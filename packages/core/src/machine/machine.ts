@@ -2,6 +2,7 @@ import type { CharBackend } from '../chardev/char-backend.ts';
 import { Scope } from '../container/container.ts';
 import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
 import type { CpuTopology } from '../cpu/topology.ts';
+import type { TranslationOptions } from '../cpu/translation.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
 import { DeviceInstance } from '../device/device-instance.ts';
 import { resolveProperties } from '../device/properties.ts';
@@ -55,6 +56,8 @@ export interface MachineSetup {
   /** By default one socket with a core for each vCPU. */
   readonly topology?: CpuTopology;
   readonly ramSize: number;
+  /** How guest code is translated; `-accel`. */
+  readonly translation?: TranslationOptions;
   readonly boot: BootImages;
   readonly devices: readonly DeviceSpec[];
   readonly chardevs: ReadonlyMap<string, CharBackend>;
@@ -226,6 +229,8 @@ export class Machine {
               memory: machine.memory,
               bus: machine.bus,
               clock: machine.clock,
+              hostClock: machine.host.clock,
+              ...(setup.translation === undefined ? {} : { translation: setup.translation }),
               scope,
             }),
           );

@@ -2,13 +2,20 @@
 export class JitStatistics {
   modules = 0;
   regions = 0;
+  /** Guest instructions in the regions made. */
   instructions = 0;
   codeBytes = 0;
+  /** Hot places without a region: nothing there can be translated. */
   refused = 0;
   invalidated = 0;
   evicted = 0;
-  /** Milliseconds spent translating, and the longest pause. */
+  /** Regions whose code changed before their translation was there. */
+  late = 0;
+  /** Modules that another thread made. */
+  threaded = 0;
+  /** Milliseconds spent on the guest's thread, of them choosing the regions, and the longest pause. */
   totalMs = 0;
+  formMs = 0;
   longestMs = 0;
   /** Milliseconds of the host, for statistics only; none by default. */
   now: () => number = () => 0;

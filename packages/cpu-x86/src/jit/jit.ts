@@ -1,4 +1,11 @@
-import { type WasmMemory, type WasmTable, wasmHost } from '@sterna/core';
+import {
+  type CpuTranslator,
+  type HotSpot,
+  type WasmMemory,
+  type WasmModule,
+  type WasmTable,
+  wasmHost,
+} from '@sterna/core';
 import type { DecodeCache } from '../decode/decode-cache.ts';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import type { HandlerTables } from '../decode/handlers.ts';
@@ -7,34 +14,22 @@ import { cellAddress } from '../state/layout.ts';
 import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { EffectsTable } from './effects.ts';
 import { type CodeView, RegionFormer, type RegionPlan } from './former.ts';
+import { JIT_DEFAULTS, type JitHost, type JitOptions } from './jit-options.ts';
+import { describeJit } from './jit-report.ts';
 import { JitStatistics } from './jit-statistics.ts';
-import { exitRecords, printRegion } from './print-region.ts';
-import { RegionModule } from './region-module.ts';
+import { encodeRegions } from './plan-message.ts';
+import { type PlannedRegion, printRegions } from './print-module.ts';
+import { entryCounter, exitRecords } from './print-region.ts';
+import { type Region, RegionStore } from './region-store.ts';
+import type { RegionTranslator, TranslatedRegions } from './region-translator.ts';
 
-/** How the JIT works. */
-export interface JitOptions {
-  /** Executions of a branch target in the interpreter after which it is translated; 0 switches translation off. */
-  readonly threshold: number;
-  /** Most bytes of translated code that are kept. */
-  readonly cacheBytes: number;
-}
-
-/** What is used unless somebody says otherwise. */
-export const JIT_DEFAULTS: JitOptions = { threshold: 8000, cacheBytes: 48 << 20 };
-
-/** Regions translated between two slices: a slice must not wait long. */
-const REGIONS_PER_PAUSE = 16;
+/** Guest instructions translated between two slices, about: a slice must not wait long. */
+const INSTRUCTIONS_PER_PAUSE = 256;
+/** The same where only the regions are chosen and another thread translates them. */
+const INSTRUCTIONS_PER_JOB = 1024;
+/** Most jobs that another thread has at a time. */
+const MAX_JOBS = 4;
 const PAGE = 4096;
-
-/** A translated region. */
-interface Region {
-  readonly plan: RegionPlan;
-  readonly slot: number;
-  /** Handler that the entry had. */
-  readonly original: number;
-  readonly bytes: number;
-  alive: boolean;
-}
 
 /** A place that the interpreter found to be executed often. */
 interface HotPlace {
@@ -44,30 +39,37 @@ interface HotPlace {
   readonly tlb: number;
 }
 
+/** Regions to be translated together. */
+interface Batch {
+  readonly regions: Region[];
+  readonly planned: PlannedRegion[];
+}
+
 /**
  * Translates what the interpreter reports to be hot. A region is a function with the signature of the interpreter's own
  * handlers: it is entered because the handler number in its entry's record is its slot in the table of handlers.
+ *
+ * The regions are chosen between two slices. Then they are printed and compiled at once or, with a {@link RegionTranslator}, by
+ * another thread, and installed when they are there unless their code has changed meanwhile. When that is does not matter to
+ * the guest: a region does exactly what the interpreter does.
  */
-export class Jit {
+export class Jit implements CpuTranslator {
   readonly statistics = new JitStatistics();
   readonly #memory: WasmMemory;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #u32: Int32Array;
+  readonly #u32: Uint32Array;
   readonly #cache: DecodeCache;
   readonly #tables: HandlerTables;
-  readonly #table: WasmTable;
   readonly #core: Readonly<Record<string, unknown>>;
   readonly #former: RegionFormer;
   readonly #effects: readonly [EffectsTable, EffectsTable];
-  #options: JitOptions;
+  readonly #store: RegionStore;
+  readonly #translator: RegionTranslator | undefined;
+  #options: JitOptions = JIT_DEFAULTS;
   #hot: HotPlace[] = [];
-  readonly #byEntry = new Map<number, Region>();
-  /** Regions by host page of their code. */
-  readonly #byPage = new Map<number, Set<Region>>();
-  readonly #free: number[] = [];
-  #nextSlot: number;
-  #size = 0;
+  #jobs = 0;
+  #disposed = false;
 
   constructor(
     memory: WasmMemory,
@@ -76,20 +78,23 @@ export class Jit {
     table: WasmTable,
     core: Readonly<Record<string, unknown>>,
     options: JitOptions,
+    host: JitHost = {},
   ) {
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
-    this.#u32 = new Int32Array(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
     this.#cache = cache;
     this.#tables = tables;
-    this.#table = table;
     this.#core = core;
     this.#former = new RegionFormer(cache, memory.buffer);
     this.#effects = [new EffectsTable(false, tables.hotEnd), new EffectsTable(true, tables.hotEnd)];
-    this.#nextSlot = tables.count;
-    this.#options = options;
-    cache.onInvalidate = (host, length) => this.#invalidate(host, length);
+    this.#store = new RegionStore(memory.buffer, table, tables.count);
+    this.#translator = host.translator;
+    if (host.now !== undefined) this.statistics.now = host.now;
+    cache.onInvalidate = (address, length) => {
+      this.statistics.invalidated += this.#store.invalidate(address, length);
+    };
     cache.onClear = () => this.#dropAll();
     const wanted = (globalThis as { STERNA_JIT?: number }).STERNA_JIT;
     (globalThis as { STERNA_LAST_JIT?: unknown }).STERNA_LAST_JIT = this;
@@ -103,15 +108,13 @@ export class Jit {
   set options(options: JitOptions) {
     this.#options = options;
     this.#u32[cellAddress('hotCount') >>> 2] = options.threshold;
-    if (options.threshold === 0) {
-      this.#hot = [];
-      this.#uninstallAll();
-    }
+    if (options.threshold === 0) this.#dropAll();
   }
 
   /** The interpreter reports a record whose counter has reached the threshold. */
   report(record: number): void {
-    const tlb = this.#u32[cellAddress('tlbArea') >>> 2]! + (this.#u32[cellAddress('cpl') >>> 2] === 3 ? TLB_PLACE.user : TLB_PLACE.kernel);
+    const user = this.#u32[cellAddress('cpl') >>> 2] === 3;
+    const tlb = this.#u32[cellAddress('tlbArea') >>> 2]! + (user ? TLB_PLACE.user : TLB_PLACE.kernel);
     this.#hot.push({
       record,
       epoch: this.#epoch,
@@ -127,11 +130,48 @@ export class Jit {
   /** Translates some of the places that were reported. Called between slices. */
   work(): void {
     if (this.#hot.length === 0) return;
+    const translator = this.#translator?.state === 'failed' ? undefined : this.#translator;
+    if (translator !== undefined && (translator.state === 'starting' || this.#jobs >= MAX_JOBS)) return;
     const start = this.statistics.begin();
-    const module = new RegionModule();
-    const made: { plan: RegionPlan; shadow: number }[] = [];
-    const batch = this.#hot.splice(0, REGIONS_PER_PAUSE);
-    for (const place of batch) {
+    const batch = this.#form(translator === undefined ? INSTRUCTIONS_PER_PAUSE : INSTRUCTIONS_PER_JOB);
+    this.statistics.formMs += this.statistics.now() - start;
+    if (batch.regions.length > 0) {
+      if (translator === undefined) this.#translate(batch);
+      else this.#send(translator, batch);
+    }
+    this.statistics.end(start);
+  }
+
+  /** Forgets everything; nothing is translated any more. */
+  dispose(): void {
+    this.#disposed = true;
+    this.options = { ...this.#options, threshold: 0 };
+  }
+
+  describe(): string {
+    const { state } = this.#translator ?? {};
+    const where = state === undefined || state === 'failed' ? 'between slices' : `by another thread (${state})`;
+    const { options, statistics } = this;
+    return describeJit({ options, statistics, store: this.#store, where, inFlight: this.#jobs }, this.#u32);
+  }
+
+  hotSpots(): readonly HotSpot[] {
+    if (!this.#options.hotSpots) return [];
+    const spots: HotSpot[] = [];
+    for (const { slot, address, plan, shadow } of this.#store.all()) {
+      const entries = this.#u32[entryCounter(shadow) >>> 2]!;
+      if (slot >= 0) spots.push({ address, instructions: plan.instructions, entries });
+    }
+    return spots.sort((a, b) => b.entries - a.entries);
+  }
+
+  /** Chooses the regions of reported places, until they have about so many instructions. */
+  #form(instructions: number): Batch {
+    const batch: Batch = { regions: [], planned: [] };
+    let done = 0;
+    let made = 0;
+    while (done < this.#hot.length && made < instructions) {
+      const place = this.#hot[done++]!;
       if (place.epoch !== this.#epoch) continue;
       const plan = this.#plan(place);
       if (plan === undefined) {
@@ -141,38 +181,82 @@ export class Jit {
       const shadow = this.#shadow(plan.entry);
       // the cache is full: it will be cleared soon
       if (shadow === 0) continue;
-      module.add(printRegion(module.builder, module, this.#memory.buffer, plan, shadow, exitRecords(this.#cache, plan)));
-      made.push({ plan, shadow });
+      made += plan.instructions;
+      const address = place.pcPage + BigInt(this.#view.getUint16(plan.entry + REC.pos, true) & 0xfff);
+      batch.planned.push({ plan, shadow, exits: exitRecords(this.#cache, plan) });
+      batch.regions.push(this.#store.add(plan, shadow, address));
     }
-    if (made.length > 0) {
-      const bytes = module.build();
-      const instance = new wasmHost.Instance(new wasmHost.Module(bytes), { env: { memory: this.#memory }, core: this.#core });
-      const each = Math.ceil(bytes.length / made.length);
-      made.forEach(({ plan }, i) => this.#install(plan, instance.exports[String(i)], each));
-      this.statistics.modules++;
-      this.statistics.regions += made.length;
-      this.statistics.instructions += made.reduce((n, m) => n + m.plan.instructions, 0);
-      this.statistics.codeBytes += bytes.length;
+    this.#hot.splice(0, done);
+    return batch;
+  }
+
+  get #count(): { exits: boolean; entries: boolean } {
+    return { exits: this.#options.counters, entries: this.#options.hotSpots };
+  }
+
+  /** Prints and compiles here and now. */
+  #translate({ regions, planned }: Batch): void {
+    const bytes = printRegions(planned, this.#memory.buffer, this.#count);
+    this.#install(regions, new wasmHost.Module(bytes), bytes.length);
+  }
+
+  #send(translator: RegionTranslator, batch: Batch): void {
+    this.#jobs++;
+    translator.translate({ regions: encodeRegions(batch.planned, this.#view), count: this.#count }, (result) => {
+      this.#jobs--;
+      if (!this.#disposed) this.#receive(batch, result);
+    });
+  }
+
+  #receive(batch: Batch, result: TranslatedRegions | undefined): void {
+    const start = this.statistics.begin();
+    if (result === undefined) {
+      // what cannot be done there may be done here, later
+      for (const region of batch.regions) this.#store.remove(region);
+    } else {
+      this.statistics.threaded++;
+      this.#install(batch.regions, result.module, result.bytes);
     }
     this.statistics.end(start);
-    if (this.#size > this.#options.cacheBytes) this.#evict();
+  }
+
+  #install(regions: readonly Region[], module: WasmModule, bytes: number): void {
+    const { statistics } = this;
+    const { exports } = new wasmHost.Instance(module, { env: { memory: this.#memory }, core: this.#core });
+    const each = Math.ceil(bytes / regions.length);
+    regions.forEach((region, i) => {
+      if (!this.#store.install(region, exports[String(i)], each)) {
+        statistics.late++;
+        return;
+      }
+      statistics.regions++;
+      statistics.instructions += region.plan.instructions;
+    });
+    statistics.modules++;
+    statistics.codeBytes += bytes;
+    // the oldest half goes
+    if (this.#store.size > this.#options.cacheBytes)
+      statistics.evicted += this.#store.evict(this.#options.cacheBytes / 2);
   }
 
   #plan({ record, pcPage, tlb }: HotPlace): RegionPlan | undefined {
     const run = this.#cache.runOf(record);
-    if (run < 0 || this.#byEntry.has(record)) return undefined;
+    if (run < 0 || this.#store.at(record) !== undefined) return undefined;
     const key = this.#cache.runKey(run);
     // 16-bit code and stacks stay with the interpreter
     if ((key & 3) !== 2 && (key & 7) !== 5) return undefined;
+    const code64 = (key & 3) === 2;
     const page0 = this.#cache.runPage(run);
     const view: CodeView = {
-      hostPage: (page) => (page === 0 ? page0 : this.#hostPage(pcPage + BigInt(page * PAGE), tlb, (key & 3) === 2)),
+      hostPage: (page) => (page === 0 ? page0 : this.#hostPage(pcPage + BigInt(page * PAGE), tlb, code64)),
       specOf: (rec) => this.#specOf(rec),
     };
-    if (this.#view.getUint16(record, true) === Handler.CROSS || this.#view.getUint16(record, true) === Handler.LINK) return undefined;
+    const handler = this.#view.getUint16(record, true);
+    if (handler === Handler.CROSS || handler === Handler.LINK) return undefined;
     // the second half of an instruction that crosses pages is no entry
-    if (this.#cache.peek(page0 + (this.#view.getUint16(record + REC.pos, true) & 0xfff), key) !== record) return undefined;
-    return this.#former.form(record, key, this.#effects[(key & 3) === 2 ? 1 : 0]!, view);
+    const pos = this.#view.getUint16(record + REC.pos, true) & 0xfff;
+    if (this.#cache.peek(page0 + pos, key) !== record) return undefined;
+    return this.#former.form(record, key, this.#effects[code64 ? 1 : 0]!, view);
   }
 
   /** Host address of a linear page by the execute tags, or 0. */
@@ -185,7 +269,7 @@ export class Jit {
 
   /** The definition behind a record whatever was joined to it or translated at it. */
   #specOf(record: number): HandlerSpec | undefined {
-    const handler = this.#byEntry.get(record)?.original ?? this.#view.getUint16(record, true);
+    const handler = this.#store.at(record)?.original ?? this.#view.getUint16(record, true);
     if (handler < Handler.first) return undefined;
     let spec = this.#tables.handlers[handler - Handler.first];
     while (spec?.first !== undefined) spec = spec.first;
@@ -208,85 +292,15 @@ export class Jit {
   /** Handler of a definition without the branch that may be done with it. */
   #alone(spec: HandlerSpec): number {
     if (spec.fused < 0) return spec.id;
-    return this.#tables.handlers.find((h) => h.fused < 0 && h.first === undefined && h.key === spec.key.slice(0, spec.key.lastIndexOf(' + j')))!.id;
+    const key = spec.key.slice(0, spec.key.lastIndexOf(' + j'));
+    return this.#tables.handlers.find((h) => h.fused < 0 && h.first === undefined && h.key === key)!.id;
   }
 
-  #install(plan: RegionPlan, code: unknown, bytes: number): void {
-    const slot = this.#free.pop() ?? this.#nextSlot++;
-    while (slot >= this.#table.length) this.#table.grow(1024);
-    this.#table.set(slot, code);
-    const region: Region = { plan, slot, original: this.#view.getUint16(plan.entry, true), bytes, alive: true };
-    this.#view.setUint16(plan.entry, slot, true);
-    this.#byEntry.set(plan.entry, region);
-    for (const host of plan.pages.values()) {
-      let set = this.#byPage.get(host);
-      if (set === undefined) {
-        set = new Set();
-        this.#byPage.set(host, set);
-      }
-      set.add(region);
-    }
-    this.#size += bytes;
-  }
-
-  #remove(region: Region): void {
-    if (!region.alive) return;
-    region.alive = false;
-    this.#byEntry.delete(region.plan.entry);
-    if (this.#view.getUint16(region.plan.entry, true) === region.slot) {
-      this.#view.setUint16(region.plan.entry, region.original, true);
-      this.#u32[counterOf(region.plan.entry) >>> 2] = 0;
-    }
-    for (const host of region.plan.pages.values()) this.#byPage.get(host)?.delete(region);
-    this.#table.set(region.slot, null);
-    this.#free.push(region.slot);
-    this.#size -= region.bytes;
-  }
-
-  /** Code in a range of host memory changed: regions with instructions there are void. */
-  #invalidate(host: number, length: number): void {
-    const page = host - (host % PAGE);
-    const regions = this.#byPage.get(page);
-    if (regions === undefined) return;
-    for (const region of [...regions]) {
-      if (!overlaps(region.plan, page, host - page, length)) continue;
-      this.statistics.invalidated++;
-      this.#remove(region);
-    }
-  }
-
-  /** The oldest half goes. */
-  #evict(): void {
-    const goal = this.#options.cacheBytes / 2;
-    for (const region of this.#byEntry.values()) {
-      if (this.#size <= goal) break;
-      this.statistics.evicted++;
-      this.#remove(region);
-    }
-  }
-
-  #uninstallAll(): void {
-    for (const region of [...this.#byEntry.values()]) this.#remove(region);
-  }
-
-  /** All records are void. */
+  /** Forgets all regions and what was to become one. */
   #dropAll(): void {
+    // their counters are past the threshold: they would not be reported again
+    for (const { record, epoch } of this.#hot) if (epoch === this.#epoch) this.#u32[counterOf(record) >>> 2] = 0;
     this.#hot = [];
-    this.#uninstallAll();
-    this.#byPage.clear();
+    this.#store.clear();
   }
 }
-
-/** Whether a region has instructions in a range of a host page. */
-function overlaps(plan: RegionPlan, hostPage: number, from: number, length: number): boolean {
-  for (const [page, host] of plan.pages) {
-    if (host !== hostPage) continue;
-    const start = page * PAGE + from;
-    for (const b of plan.blocks) {
-      const last = b.steps[b.steps.length - 1];
-      if (last !== undefined && b.place < start + length && last.next > start) return true;
-    }
-  }
-  return false;
-}
-

@@ -1,11 +1,13 @@
 import type { Label, TypeTable, Val } from '@sterna/wasm';
 import type { DecodeCache } from '../decode/decode-cache.ts';
-import { TLB, TLB_PLACE } from '../state/memory-map.ts';
+import { REC } from '../interp/records.ts';
+import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import type { Block, RegionPlan, RegionStep } from './former.ts';
 import { type FlowOrder, orderOf } from './graph.ts';
 import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
 import { File, type RegionLinker } from './region-base.ts';
 import type { FlagState } from './region-flags.ts';
+import { RegionExit } from './region-exit.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
 
 const BLOCK = 0x02;
@@ -18,6 +20,21 @@ export interface ExitRecords {
   peek(place: number): number;
 }
 
+/** What a region counts; nothing by default. */
+export interface CountOptions {
+  /** Ways out, by reason. */
+  readonly exits: boolean;
+  /** Entries of each region, at {@link entryCounter}. */
+  readonly entries: boolean;
+}
+
+/** Address of the counter of a region's entries, by its shadow record. */
+export function entryCounter(shadow: number): number {
+  return counterOf(shadow + REC.size);
+}
+
+const COUNT_NOTHING: CountOptions = { exits: false, entries: false };
+
 /** Writes the function of a region. `shadow` is a record that executes the entry's instruction without entering the region. */
 export function printRegion(
   types: TypeTable,
@@ -26,8 +43,9 @@ export function printRegion(
   plan: RegionPlan,
   shadow: number,
   exits: ExitRecords,
+  count: CountOptions = COUNT_NOTHING,
 ): RegionMachine {
-  return new RegionPrinter(types, linker, memory, plan, shadow, exits).print();
+  return new RegionPrinter(types, linker, memory, plan, shadow, exits, count).print();
 }
 
 class RegionPrinter {
@@ -36,6 +54,7 @@ class RegionPrinter {
   readonly #blocks: readonly Block[];
   readonly #shadow: number;
   readonly #exits: ExitRecords;
+  readonly #options: CountOptions;
   readonly #index = new Map<number, number>();
   readonly #edges: number[][];
   readonly #order: FlowOrder;
@@ -54,12 +73,15 @@ class RegionPrinter {
     plan: RegionPlan,
     shadow: number,
     exits: ExitRecords,
+    count: CountOptions,
   ) {
+    this.#options = count;
     this.#plan = plan;
     this.#blocks = plan.blocks;
     this.#shadow = shadow;
     this.#exits = exits;
     this.#m = new RegionMachine(types, `region_${plan.entry.toString(16)}`, { code64: (plan.key & 3) === 2 }, linker, memory);
+    this.#m.counters = count.exits;
     this.#m.manyPages = plan.pages.size > 1;
     plan.blocks.forEach((b, i) => {
       this.#index.set(b.place, i);
@@ -114,6 +136,7 @@ class RegionPrinter {
   #prologue(): void {
     const m = this.#m;
     const fail = (): void => {
+      m.countExit(RegionExit.ENTRY);
       m.putCell('icLeft', m.ic);
       m.return(m.i32(this.#shadow));
     };
@@ -125,6 +148,14 @@ class RegionPrinter {
     m.writeEntryChecks(fail);
     m.set(m.tlb, m.cell('tlbBase'));
     m.reload(this.#used);
+    if (this.#options.entries) this.#countEntry();
+  }
+
+  /** The link behind the shadow record has a counter that nobody else uses. */
+  #countEntry(): void {
+    const m = this.#m;
+    const at = entryCounter(this.#shadow);
+    m.store('i32', 0, m.add(m.load('i32', 0, at), 1), at);
   }
 
   /** The other pages of the region must still be where they were. */
@@ -198,6 +229,7 @@ class RegionPrinter {
     const held = m.held;
     m.held = [];
     if (end.kind === 'stop') {
+      m.countExit(RegionExit.STOP);
       m.exitTo(this.#notEntry(end.record), end.page);
     } else {
       const after = this.#live.after[b]!;
@@ -241,6 +273,7 @@ class RegionPrinter {
       m.dirty = dirty;
     }
     m.flags = exact;
+    m.countExit(RegionExit.ADDRESS);
     m.exitToAddress(target);
   }
 
@@ -250,6 +283,7 @@ class RegionPrinter {
     const to = this.#index.get(place);
     if (to === undefined || !this.#edges[from]!.includes(to)) {
       m.flags = exact;
+      m.countExit(RegionExit.PATH);
       this.#leaveTo(place);
       return;
     }
@@ -258,6 +292,7 @@ class RegionPrinter {
         m.ltS(m.ic, this.#cost[to]!),
         () => {
           m.flags = exact;
+          m.countExit(RegionExit.BUDGET);
           this.#leaveTo(place);
         },
         undefined,
@@ -298,13 +333,16 @@ function placesOf({ end }: Block): readonly number[] {
   }
 }
 
-/** The records of a cache as {@link ExitRecords} of a plan. */
-export function exitRecords(cache: DecodeCache, plan: RegionPlan): ExitRecords {
-  return {
-    peek: (place) => {
+/** The records of a cache for all places that {@link ExitRecords} of a plan are asked for. */
+export function exitRecords(cache: DecodeCache, plan: RegionPlan): Map<number, number> {
+  const records = new Map<number, number>();
+  for (const block of plan.blocks) {
+    for (const place of placesOf(block)) {
       const page = Math.floor(place / PAGE);
       const host = plan.pages.get(page);
-      return host === undefined ? 0 : cache.peek(host + (place - page * PAGE), plan.key);
-    },
-  };
+      const record = host === undefined ? 0 : cache.peek(host + (place - page * PAGE), plan.key);
+      if (record !== 0) records.set(place, record);
+    }
+  }
+  return records;
 }

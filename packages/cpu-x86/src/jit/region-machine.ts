@@ -8,6 +8,7 @@ import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
 import { cellAddress } from '../state/layout.ts';
 import { File, NotInlinable } from './region-base.ts';
 import { RegionFlags } from './region-flags.ts';
+import { RegionExit } from './region-exit.ts';
 import { regionCall } from './slow-paths.ts';
 
 /** How the instruction just written goes on, when not with the next one. */
@@ -38,6 +39,8 @@ export class RegionMachine extends RegionFlags {
   dirty: Masks = [0, 0];
   /** Instructions counted in `ic` that have not been done: the one being written and those after it in the block. */
   left = 0;
+  /** Whether exits are counted by reason. */
+  counters = false;
   /** Whether exits must say which page they lead to. */
   manyPages = false;
   /** Where all cold exits join. */
@@ -114,15 +117,28 @@ export class RegionMachine extends RegionFlags {
       const after = this.add(this.ic, this.left - 1);
       const result = this.let(this.call(this.linker.micro(regionCall), this.i32(record), this.i32(slot), after));
       if (leaves) {
+        this.countExit(RegionExit.CALL);
         // 0 says that the instruction after it comes next
         this.return(this.select(result, result, this.i32(record + REC.size)));
         return;
       }
-      this.if(result, () => this.return(result), undefined, false);
+      this.if(result, () => this.#returnOf(result), undefined, false);
     });
     this.dirty = [0, 0];
     this.flags = { at: 'cells' };
     this.reload(reload);
+  }
+
+  #returnOf(result: Val<'i32'>): void {
+    this.countExit(RegionExit.CALL);
+    this.return(result);
+  }
+
+  /** Statement: counts one way out, when that is wanted. */
+  countExit(reason: number): void {
+    if (!this.counters) return;
+    const at = cellAddress('regionExits', reason);
+    this.store('i32', 0, this.add(this.load('i32', 0, at), 1), at);
   }
 
   // Ways out
@@ -148,6 +164,7 @@ export class RegionMachine extends RegionFlags {
   /** Writes what all cold exits share, after the block that `epilogue` ends. Does nothing when there is none. */
   writeEpilogue(written: Masks, entry: number, shadow: number): void {
     if (this.#exitRecord === undefined) return;
+    this.countExit(RegionExit.COLD);
     this.spill(written);
     if (this.hasFlagLocals) this.storeLocals();
     this.putCell('icLeft', this.add(this.ic, this.#exitCount!));

@@ -11,5 +11,6 @@ export const SHARED_CELLS = cells({
     doc: 'Counts complete clearings of the decode cache: record addresses of another epoch are void',
   },
   codeEpoch: { type: 'u32', doc: 'Counts drops of decoded code' },
+  regionExits: { type: 'u32', count: 8, doc: 'How often regions were left, by RegionExit; only with the counters on' },
   hotCount: { type: 'u32', doc: 'Executions after which a branch target is reported to be hot; 0 never' },
 });

@@ -1,6 +1,6 @@
-import { isRunning, type RunState } from '@sterna/core';
+import { isRunning, type RunState, SternaError } from '@sterna/core';
 import { t } from '../schema/types.ts';
-import { QEMU_VERSION } from '../target.ts';
+import { type MonitorTarget, QEMU_VERSION } from '../target.ts';
 import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
 
 const nothing = t.typed<Nothing>('null');
@@ -22,6 +22,19 @@ export interface CpuInfoFast {
   readonly 'thread-id': number;
   readonly target: string;
   readonly props: { readonly 'core-id': number; readonly 'thread-id': number; readonly 'socket-id': number };
+}
+
+/** Result of commands whose answer is text for people. */
+export interface HumanReadableText {
+  readonly 'human-readable-text': string;
+}
+
+/** Text of `info jit`. @throws SternaError when the CPU does not translate */
+export function translationText(target: MonitorTarget): string {
+  const text = target.describeTranslation?.();
+  if (text === undefined)
+    throw new SternaError('STERNA_ERR_UNSUPPORTED', 'this CPU does not translate guest code; it only interprets');
+  return text;
 }
 
 /** The version answer, which is also in the greeting. */
@@ -68,6 +81,12 @@ export const machineCommands = {
         target: cpu.target,
         props: { 'core-id': cpu.place.core, 'thread-id': cpu.place.thread, 'socket-id': cpu.place.socket },
       })),
+  }),
+  'x-query-jit': defineCommand({
+    help: 'Statistics of the translation of guest code, for people',
+    arguments: t.object({}),
+    returns: t.typed<HumanReadableText>('HumanReadableText'),
+    run: ({ target }) => ({ 'human-readable-text': translationText(target) }),
   }),
   stop: defineCommand({
     help: 'Pauses the guest',

@@ -1,4 +1,5 @@
 import type { MigrationInfo } from '@sterna/migration';
+import { translationText } from '../commands/machine-commands.ts';
 import { QEMU_VERSION } from '../target.ts';
 import type { HmpCommand } from './define-hmp.ts';
 
@@ -19,6 +20,7 @@ export const INFO_COMMANDS: readonly HmpCommand[] = [
       .map(({ index }) => `${index === cpuIndex ? '*' : ' '} CPU #${index}: thread_id=${target.pid}\n`)
       .join(''),
   ),
+  info('jit', 'statistics of the translation of guest code', ({ target }) => translationText(target)),
   info('migrate', 'state and figures of the migration', ({ target }) => migrationText(target.migration.info())),
   info('migrate_capabilities', 'migration capabilities', ({ target }) =>
     target.migration

@@ -58,6 +58,7 @@ describe('monitor', () => {
     expect(await type('migrate bad:x\r')).toContain('Error: unknown scheme');
     expect(await type('stop now\r')).toContain("'stop' takes no arguments");
     expect(await type('foo\r')).toContain("unknown command: 'foo'");
+    expect(await type('info jit\r')).toContain('Regions 3\r\n');
     expect(await type('info foo\r')).toContain("unknown command: 'info foo'");
     expect(target.calls).toEqual(['migrate bad:x']);
   });

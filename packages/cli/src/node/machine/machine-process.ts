@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import {
   type LogSink,
   Machine,
@@ -161,6 +161,19 @@ export class MachineProcess {
     setImmediate(() => void this.#close(exitCode));
   }
 
+  /** The list that `-accel tcg,jit-hot-spots=FILE` asks for: address, entries and instructions of translated code. */
+  #writeHotSpots(): void {
+    const { hotSpotFile } = this.#plan;
+    if (hotSpotFile === undefined) return;
+    const spots = this.machine.cpus[0]?.translator?.hotSpots() ?? [];
+    const lines = spots.map((s) => `0x${s.address.toString(16).padStart(16, '0')} ${s.entries} ${s.instructions}\n`);
+    try {
+      writeFileSync(hotSpotFile, `# address entries instructions\n${lines.join('')}`);
+    } catch (error) {
+      process.stderr.write(`sterna: cannot write ${hotSpotFile}: ${(error as Error).message}\n`);
+    }
+  }
+
   async #close(code: number): Promise<void> {
     const limit = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref());
     await Promise.race([this.#closeAll(code), limit]);
@@ -169,6 +182,7 @@ export class MachineProcess {
 
   async #closeAll(code: number): Promise<void> {
     this.controller.cancel();
+    this.#writeHotSpots();
     await this.machine.close();
     await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
@@ -213,6 +227,7 @@ function buildMachine(
       ...(plan.uuid === undefined ? {} : { uuid: plan.uuid }),
       ...(plan.rtc === undefined ? {} : { rtc: plan.rtc }),
       ...(plan.icountShift === undefined ? {} : { icountShift: plan.icountShift }),
+      ...(plan.translation === undefined ? {} : { translation: plan.translation }),
     },
     host,
   );

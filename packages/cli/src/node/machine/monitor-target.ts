@@ -114,6 +114,10 @@ export class MachineTarget implements MonitorTarget {
     return this.#host.gdbServer(device);
   }
 
+  describeTranslation(): string | undefined {
+    return this.#machine.cpus[0]?.translator?.describe();
+  }
+
   describeDevices(): string {
     return describeDevices(this.#machine);
   }

@@ -41,6 +41,9 @@ export interface MachinePlan {
   readonly globals: Readonly<Record<string, string>>;
   readonly rtc: MachineSetup['rtc'];
   readonly icountShift: number | undefined;
+  readonly translation: MachineSetup['translation'];
+  /** File that gets the list of hot spots at the end. */
+  readonly hotSpotFile: string | undefined;
   readonly actions: NonNullable<MachineSetup['actions']>;
   readonly name: string | undefined;
   readonly uuid: string | undefined;
@@ -81,6 +84,8 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     globals: options.globals,
     rtc: options.rtc,
     icountShift: options.icountShift,
+    translation: options.accel?.translation,
+    hotSpotFile: options.accel?.hotSpotFile,
     actions: {
       ...(options.reboot === undefined ? {} : { reboot: options.reboot }),
       ...(options.shutdown === undefined ? {} : { shutdown: options.shutdown }),
@@ -166,6 +171,8 @@ export function planFromConfig(
     globals: config.globals ?? {},
     rtc: rtcOf(config.rtc),
     icountShift: config.icount?.shift,
+    translation: config.accel,
+    hotSpotFile: undefined,
     actions: {},
     name: run.name ?? config.name,
     uuid: config.uuid,
