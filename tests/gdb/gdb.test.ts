@@ -177,7 +177,7 @@ describe.skipIf(noLinux !== '')(`Debian's gdb and a Debian kernel ${noLinux}`, (
     gdb.interrupt();
     expect(await running).toContain('SIGINT');
 
-    expect(await gdb.run('info threads')).toMatch(/1 .*CPU#0[^]*2 .*CPU#1/);
+    expect(await gdb.run('info threads')).toMatch(/1 .*CPU#0[\s\S]*2 .*CPU#1/);
     await gdb.run('thread 2');
     expect(await gdb.value('$gs_base')).not.toBe(0n);
 
