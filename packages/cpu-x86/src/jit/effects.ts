@@ -249,7 +249,7 @@ class Probe extends RegionMachine {
   constructor(code64: boolean, memory: ArrayBufferLike, check: (fn: Micro) => void) {
     super(new ModuleBuilder(), 'probe', { code64 }, { micro: refOf }, memory);
     this.#check = check;
-    this.flags = { at: 'locals', carryKnown: true };
+    this.flags = { at: 'locals', carryKnown: true, complete: true };
   }
 
   effects(): Effects {

@@ -151,7 +151,8 @@ export class RegionFormer {
     if (this.#view.getUint16(rec, true) === Handler.CROSS) {
       const cross = rec;
       rec = this.#view.getInt32(cross + REC.link, true);
-      if (rec === 0 || this.#hostOf((page + 1) * PAGE) !== this.#view.getUint32(cross + REC.imm, true)) return { stop: cross, page };
+      if (rec === 0 || this.#hostOf((page + 1) * PAGE) !== this.#view.getUint32(cross + REC.imm, true))
+        return { stop: cross, page };
     }
     const spec = this.#code.specOf(rec);
     if (spec === undefined) return { stop: rec, page };
@@ -221,7 +222,10 @@ export class RegionFormer {
         if (transfer === 'jump') {
           const target = this.#target(step);
           if (step.spec.name !== 'call') want(target);
-          else if (leaders.has(target) || this.#calleeSize(target, 0) <= Math.min(MAX_CALLEE, MAX_INSTRUCTIONS - taken.size)) {
+          else if (
+            leaders.has(target) ||
+            this.#calleeSize(target, 0) <= Math.min(MAX_CALLEE, MAX_INSTRUCTIONS - taken.size)
+          ) {
             want(target);
             if (leaders.has(target)) {
               if (!returns.includes(step.next)) returns.push(step.next);
@@ -260,7 +264,8 @@ export class RegionFormer {
       for (;;) {
         if (seen.has(place)) break;
         const step = this.#at(place);
-        if (step === undefined || 'stop' in step || this.#alwaysLeaves(step) || seen.size > MAX_CALLEE) return Number.POSITIVE_INFINITY;
+        if (step === undefined || 'stop' in step || this.#alwaysLeaves(step) || seen.size > MAX_CALLEE)
+          return Number.POSITIVE_INFINITY;
         seen.add(place);
         const { transfer } = step.effects;
         if (transfer === 'address') {
@@ -269,7 +274,8 @@ export class RegionFormer {
         }
         if (transfer === 'jump' && step.spec.name === 'call') {
           const target = this.#target(step);
-          if (target !== start && (depth > 0 || this.#calleeSize(target, depth + 1) > MAX_CALLEE)) return Number.POSITIVE_INFINITY;
+          if (target !== start && (depth > 0 || this.#calleeSize(target, depth + 1) > MAX_CALLEE))
+            return Number.POSITIVE_INFINITY;
           place = step.next;
           continue;
         }

@@ -76,7 +76,11 @@ export function dirtyRegisters(
  * Instructions from the start of each block to the next check of the budget or exit, at most: forward edges only, because
  * every backward edge checks.
  */
-export function longestPaths(blocks: readonly Block[], order: FlowOrder, successors: (block: number) => readonly number[]): Int32Array {
+export function longestPaths(
+  blocks: readonly Block[],
+  order: FlowOrder,
+  successors: (block: number) => readonly number[],
+): Int32Array {
   const cost = new Int32Array(blocks.length);
   for (let i = order.order.length - 1; i >= 0; i--) {
     const b = order.order[i]!;

@@ -6,8 +6,8 @@ import type { Block, RegionPlan, RegionStep } from './former.ts';
 import { type FlowOrder, orderOf } from './graph.ts';
 import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
 import { File, type RegionLinker } from './region-base.ts';
-import type { FlagState } from './region-flags.ts';
 import { RegionExit } from './region-exit.ts';
+import type { FlagState } from './region-flags.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
 
 const BLOCK = 0x02;
@@ -80,7 +80,13 @@ class RegionPrinter {
     this.#blocks = plan.blocks;
     this.#shadow = shadow;
     this.#exits = exits;
-    this.#m = new RegionMachine(types, `region_${plan.entry.toString(16)}`, { code64: (plan.key & 3) === 2 }, linker, memory);
+    this.#m = new RegionMachine(
+      types,
+      `region_${plan.entry.toString(16)}`,
+      { code64: (plan.key & 3) === 2 },
+      linker,
+      memory,
+    );
     this.#m.counters = count.exits;
     this.#m.manyPages = plan.pages.size > 1;
     plan.blocks.forEach((b, i) => {
@@ -124,7 +130,8 @@ class RegionPrinter {
     const m = this.#m;
     m.epilogue = m.openBlock(BLOCK);
     m.flags = { at: 'cells' };
-    if (this.#order.headers.has(0)) m.flags = m.settleFlags(this.#live.before[0] !== 0, (this.#live.before[0]! & Live.carry) !== 0);
+    if (this.#order.headers.has(0))
+      m.flags = m.settleFlags(this.#live.before[0] !== 0, (this.#live.before[0]! & Live.carry) !== 0);
     this.#tree(0, m.flags);
     m.closeBlock();
     m.writeEpilogue(this.#written, this.#plan.entry, this.#shadow);
@@ -178,9 +185,9 @@ class RegionPrinter {
   /** Writes a block and everything it dominates. */
   #tree(b: number, flags: FlagState): void {
     const m = this.#m;
-    const followers = this.#order.children[b]!
-      .filter((c) => this.#order.merges.has(c))
-      .sort((x, y) => this.#order.position[y]! - this.#order.position[x]!);
+    const followers = this.#order.children[b]!.filter((c) => this.#order.merges.has(c)).sort(
+      (x, y) => this.#order.position[y]! - this.#order.position[x]!,
+    );
     const isLoop = this.#order.headers.has(b);
     if (isLoop) this.#loops.set(b, m.openBlock(LOOP));
     for (const f of followers) this.#labels.set(f, m.openBlock(BLOCK));
@@ -195,7 +202,9 @@ class RegionPrinter {
   /** Where the flags are at the start of a block with several ways to it. */
   #entryFlags(b: number): FlagState {
     const live = this.#live.before[b]!;
-    return live === 0 ? { at: 'nowhere' } : { at: 'locals', carryKnown: (live & Live.carry) !== 0 };
+    return live === 0
+      ? { at: 'nowhere' }
+      : { at: 'locals', carryKnown: (live & Live.carry) !== 0, complete: (live & Live.all) !== 0 };
   }
 
   #block(b: number, flags: FlagState): void {

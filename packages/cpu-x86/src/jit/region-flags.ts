@@ -7,12 +7,12 @@ import { allFlags, carryOf, conditionOf, type FlagValue, fromCells, lazyCells, p
 import { RegionOperands } from './region-operands.ts';
 
 /**
- * Where the flags are: in the cells, in the flag locals (`carryKnown`: CF also by itself), as a value that nobody has
+ * Where the flags are: in the cells, in the flag locals (`carryKnown`: CF also by itself; not `complete`: CF only by itself), as a value that nobody has
  * computed yet, or nowhere because nobody will ask.
  */
 export type FlagState =
   | { readonly at: 'cells' }
-  | { readonly at: 'locals'; readonly carryKnown: boolean }
+  | { readonly at: 'locals'; readonly carryKnown: boolean; readonly complete: boolean }
   | { readonly at: 'value'; readonly value: FlagValue; readonly inLocals: boolean }
   | { readonly at: 'nowhere' };
 
@@ -235,7 +235,7 @@ export abstract class RegionFlags extends RegionOperands {
     const carry = carryLive ? this.let(this.#carry(state)) : undefined;
     if (!live) {
       this.set(this.#flagLocals.carry, carry!);
-      return { at: 'locals', carryKnown: true };
+      return { at: 'locals', carryKnown: true, complete: false };
     }
     let after: FlagState = state;
     if (state.at === 'cells') this.set(this.#flagLocals.kind, IN_CELLS);
@@ -243,15 +243,23 @@ export abstract class RegionFlags extends RegionOperands {
       const f = this.#flagLocals;
       const kind = this.#setLocals(state.value);
       const value = kind === undefined ? undefined : fromCells(kind, f.a, f.b, f.res);
-      after = value === undefined ? { at: 'locals', carryKnown: carryLive } : { at: 'value', value, inLocals: true };
-    } else if (state.at === 'locals' && carryLive) after = { at: 'locals', carryKnown: true };
+      after =
+        value === undefined
+          ? { at: 'locals', carryKnown: carryLive, complete: true }
+          : { at: 'value', value, inLocals: true };
+    } else if (state.at === 'locals' && carryLive) after = { at: 'locals', carryKnown: true, complete: true };
     if (carry !== undefined) this.set(this.#flagLocals.carry, carry);
     return after;
   }
 
   /** Before an instruction that writes the flags on some paths only: they are in the locals, which it changes. */
   protected unsettleFlags(): void {
-    this.copyToLocals();
-    this.flags = { at: 'locals', carryKnown: false };
+    const state = this.flags;
+    if (state.at === 'locals' && !state.complete) {
+      // nobody will ask for the others
+      const carry = this.let(this.#flagLocals.carry);
+      this.#setLocals({ form: 'all', flags: () => carry, parts: [carry] });
+    } else this.copyToLocals();
+    this.flags = { at: 'locals', carryKnown: false, complete: true };
   }
 }

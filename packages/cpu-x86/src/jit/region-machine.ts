@@ -1,14 +1,14 @@
 import type { Label, Local, Val } from '@sterna/wasm';
+import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { find } from '../interp/lookup.ts';
 import { REC } from '../interp/records.ts';
-import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { definition } from '../semantics/def.ts';
 import type { Operand } from '../semantics/operand.ts';
-import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
 import { cellAddress } from '../state/layout.ts';
+import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
 import { File, NotInlinable } from './region-base.ts';
-import { RegionFlags } from './region-flags.ts';
 import { RegionExit } from './region-exit.ts';
+import { RegionFlags } from './region-flags.ts';
 import { regionCall } from './slow-paths.ts';
 
 /** How the instruction just written goes on, when not with the next one. */

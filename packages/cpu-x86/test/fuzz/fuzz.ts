@@ -25,7 +25,7 @@ export interface FuzzOptions extends GenerateProgramOptions {
   readonly failures?: number;
   /** Told of each failure once it is minimal. */
   readonly onFailure?: (mismatch: Mismatch) => void;
-  /** Told of each program before it runs. */
+  /** Told of each program before it runs, also of each smaller one that is tried. */
   readonly onProgram?: (seed: number) => void;
   /** Makes failing programs smaller; costs many runs. */
   readonly shrink?: boolean;
@@ -84,6 +84,7 @@ function minimize(program: Program, found: Mismatch, options: FuzzOptions, slici
   const crash = (m: Mismatch): boolean => m.lines[0]!.startsWith('stopped');
   let last = fresh;
   shrink({ ...program, limit: Math.min(program.limit, fresh.to) }, (p) => {
+    options.onProgram?.(program.seed);
     const m = once(p);
     if (m === undefined || crash(m) !== crash(fresh)) return false;
     last = m;

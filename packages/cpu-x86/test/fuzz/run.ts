@@ -98,8 +98,8 @@ function watch(
     worker.on('message', (message: Message) => {
       clearTimeout(timer);
       if ('seed' in message) {
+        if (message.seed !== current || state.done === 0) state.done++;
         current = message.seed;
-        state.done++;
       } else if ('failed' in message) state.failures++;
       else state.instructions += message.instructions;
       timer = setTimeout(giveUp, STUCK_MS);
