@@ -2,7 +2,17 @@ import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import { checkSse, checkX87NoWait } from './fp-check.ts';
-import { FX, MXCSR_MASK, readMxcsr, restoreX87, restoreXmm, saveMxcsr, saveX87, saveXmm } from './fx-image.ts';
+import {
+  FX,
+  MXCSR_MASK,
+  readMxcsr,
+  restoreX87,
+  restoreXmm,
+  saveMxcsr,
+  saveX87,
+  saveXmm,
+  withImage,
+} from './fx-image.ts';
 import type { Machine } from './machine.ts';
 import { Vec } from './vectors.ts';
 
@@ -20,9 +30,11 @@ def('fxsave', (m, dst) => {
   checkX87NoWait(m);
   const at = m.linearAligned(dst!, FX.size, true);
   m.probeWrite(at, FX.size);
-  saveX87(m, at);
-  saveMxcsr(m, at);
-  saveXmm(m, at, xmmCount(m));
+  withImage(m, at, FX.size, true, (image) => {
+    saveX87(m, image);
+    saveMxcsr(m, image);
+    saveXmm(m, image, m.let(xmmCount(m)));
+  });
 });
 enc('np 0f ae /0 mem', 'fxsave', 'Mx', { osz: true, feature: 'fxsr' });
 
@@ -32,10 +44,12 @@ def('fxrstor', (m, src) => {
   // both ends decide whether the image is there
   m.loadLinear(at, 8);
   m.loadLinear(m.add(at, FX.size - 1), 8);
-  const mxcsr = readMxcsr(m, at);
-  restoreX87(m, at);
-  m.put('mxcsr', mxcsr);
-  restoreXmm(m, at, xmmCount(m));
+  withImage(m, at, FX.size, false, (image) => {
+    const mxcsr = readMxcsr(m, image);
+    restoreX87(m, image);
+    m.put('mxcsr', mxcsr);
+    restoreXmm(m, image, m.let(xmmCount(m)));
+  });
 });
 enc('np 0f ae /1 mem', 'fxrstor', 'Mx', { osz: true, feature: 'fxsr' });
 

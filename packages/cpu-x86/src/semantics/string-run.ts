@@ -8,7 +8,7 @@ import { faultingMicro, type Micro, micro } from './micro.ts';
  * Host address of a linear address when the whole page can be accessed directly, else 0. Translates on a TLB miss;
  * never raises (a fault is left to the element that meets it). Parameters: linear, 1 for writing.
  */
-const directHost: Micro = micro('direct_host', ['i64', 'i32'], ['i32'], (m) => {
+export const directHost: Micro = micro('direct_host', ['i64', 'i32'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
   const write = m.param('i32', 1);
   m.if(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), () => m.return(m.i32(0)));

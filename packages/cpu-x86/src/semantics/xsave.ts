@@ -5,7 +5,7 @@ import { COMPONENTS, Component, XSAVE_HEADER } from '../state/xsave-layout.ts';
 import { CR4 } from '../system/bits.ts';
 import { requireCpl0 } from '../system/control.ts';
 import { def } from './def.ts';
-import { readMxcsr, restoreX87, restoreXmm, saveMxcsr, saveX87, saveXmm } from './fx-image.ts';
+import { FX, readMxcsr, restoreX87, restoreXmm, saveMxcsr, saveX87, saveXmm, withImage } from './fx-image.ts';
 import type { Machine } from './machine.ts';
 import { isMem, type Operand } from './operand.ts';
 import { Reg, Vec } from './vectors.ts';
@@ -44,10 +44,12 @@ def('xsave', (m, dst) => {
   m.probeWrite(at, XSAVE_HEADER.size);
   const wanted = requested(m);
   const before = m.loadLinear(m.let(m.add(at, XSAVE_HEADER.stateBv)), 64);
-  m.if(m.and(wanted, Component.X87), () => saveX87(m, at));
-  m.if(m.and(wanted, Component.SSE), () => {
-    saveMxcsr(m, at);
-    saveXmm(m, at, xmmCount(m));
+  withImage(m, at, FX.size, true, (image) => {
+    m.if(m.and(wanted, Component.X87), () => saveX87(m, image));
+    m.if(m.and(wanted, Component.SSE), () => {
+      saveMxcsr(m, image);
+      saveXmm(m, image, m.let(xmmCount(m)));
+    });
   });
   // every component counts as in use
   const bits = m.extU(wanted);
@@ -74,11 +76,11 @@ def('xrstor', (m, src) => {
   const mxcsr = m.local('i32');
   m.set(mxcsr, m.get('mxcsr'));
   // MXCSR comes from the area even when the XMM registers do not
-  m.if(m.and(wanted, Component.SSE), () => m.set(mxcsr, readMxcsr(m, at)));
+  m.if(m.and(wanted, Component.SSE), () => m.set(mxcsr, readMxcsr(m, { at })));
   m.if(m.and(wanted, Component.X87), () =>
     m.if(
       m.and(present, Component.X87),
-      () => restoreX87(m, at),
+      () => withImage(m, at, FX.size, false, (image) => restoreX87(m, image)),
       () => {
         m.do(m.functionOf(initFpu));
         const i = m.local('i32');
@@ -96,7 +98,7 @@ def('xrstor', (m, src) => {
   m.if(m.and(wanted, Component.SSE), () =>
     m.if(
       m.and(present, Component.SSE),
-      () => restoreXmm(m, at, xmmCount(m)),
+      () => withImage(m, at, FX.size, false, (image) => restoreXmm(m, image, m.let(xmmCount(m)))),
       () => {
         const i = m.local('i32');
         m.set(i, 0);
