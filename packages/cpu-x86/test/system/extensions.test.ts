@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AT, Box } from './box.ts';
+import { AT, Box, type Features, SEL } from './box.ts';
 import { checkRow } from './check-row.ts';
 import { EXTENSION_CASES } from './extension-cases.ts';
 
@@ -22,5 +22,33 @@ describe('features beyond qemu64', () => {
     expect(b.run()).toBe(1);
     expect((Number(b.reg(6)) >>> 27) & 1).toBe(1);
     expect((Number(b.reg(1)) >>> 4) & 1).toBe(1);
+  });
+});
+
+describe('Intel models', () => {
+  const intel = { vendor: 'GenuineIntel' } as unknown as Features;
+  test('SYSENTER and SYSEXIT in long mode', () => {
+    const b = new Box({}, intel);
+    b.enter('user64');
+    b.code('user64', 'mov rbp, rsp\nsysenter\nhlt');
+    // REX.W SYSEXIT to the HLT, which faults at level 3
+    b.code('long', `mov r8, rsp\nmov rcx, rbp\nmov edx, ${AT.code + 5}\ndb 0x48, 0x0f, 0x35`, AT.code + 0x100);
+    b.state.set('sysenterCs', SEL.code64 - 0x10);
+    b.gdt(SEL.code64 - 0x10, 0n);
+    b.state.setBig('sysenterEsp', 0xffff_8000_0000_1000n);
+    b.state.setBig('sysenterEip', BigInt(AT.code + 0x100));
+    expect(b.run()).toBe(1);
+    expect(b.stoppedAt).toBe(13);
+    expect(b.reg(8)).toBe(0xffff_8000_0000_1000n);
+    expect(b.read32(Number(b.reg(4)) + 8)).toBe(AT.code + 5);
+    expect(b.read32(Number(b.reg(4)) + 16) & 3).toBe(3);
+  });
+  test('SYSCALL outside long mode does not exist', () => {
+    const b = new Box({}, intel);
+    b.enter('user32');
+    b.state.setBig('efer', 1n);
+    b.code('user32', 'syscall');
+    expect(b.run()).toBe(1);
+    expect(b.stoppedAt).toBe(6);
   });
 });
