@@ -171,6 +171,14 @@ export const LOOPS: readonly Loop[] = [
     [4, 64].map((kib) => rep(`${name}-${kib}k`, `rep ${name}`, kib, name === 'stosb' ? 1 : 4)),
   ),
   {
+    // Backwards, as memmove does when the destination is above the source.
+    name: 'movsd-back-4k',
+    group: 'string instructions',
+    setup: 'mov edx, esi',
+    body: 'lea psi, [pdx + 0xffc]\nlea pdi, [pdx + 0xffd]\nmov ecx, 1024\nmov eax, ebp\nstd\nrep movsd\ncld',
+    iterations: 100_000,
+  },
+  {
     name: 'scasb-200',
     group: 'string instructions',
     setup:

@@ -161,7 +161,7 @@ async function bootPatiently(start: () => GuestConsole, say: (line: string) => v
   for (let attempt = 1; ; attempt++) {
     const console = start();
     try {
-      await untilReady(console, 60);
+      await untilReady(console, 150);
       return console;
     } catch (error) {
       await console[Symbol.asyncDispose]();

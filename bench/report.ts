@@ -15,10 +15,15 @@ function speeds(rows: readonly Row[], peer: SubjectId, kind: 'seconds' | 'steady
   return rows.map((row) => speedAgainst(row, peer, kind)).filter((speed) => speed !== undefined);
 }
 
-/** Table of one set of rows: our median seconds, and our speed as a multiple of each peer's. */
+/** Table of one set of rows: our median seconds, and our speed as a multiple of each peer's (programs: whole run / steady). */
 export function speedTable(title: string, rows: readonly Row[], peers: readonly SubjectId[]): string {
-  const cell = (speed: number | undefined): string => (speed === undefined ? '-' : speed.toFixed(2));
-  const lines: string[][] = [[title, 'Sterna', ...peers.map((peer) => `x ${peer}`)]];
+  const number = (speed: number | undefined): string => (speed === undefined ? '-' : speed.toFixed(2));
+  const hasSteady = rows.some((row) => row.steady['sterna'] !== undefined);
+  const cell = (whole: number | undefined, steady: number | undefined): string =>
+    hasSteady ? `${number(whole)} / ${number(steady)}` : number(whole);
+  const means = (members: readonly Row[], peer: SubjectId): string =>
+    cell(geometricMean(speeds(members, peer)), geometricMean(speeds(members, peer, 'steady')));
+  const lines: string[][] = [[title, 'Sterna', ...peers.map((peer) => `x ${peer}${hasSteady ? ', steady' : ''}`)]];
   const groups = [...new Set(rows.map((row) => row.group))];
   for (const group of groups) {
     const members = rows.filter((row) => row.group === group);
@@ -27,14 +32,12 @@ export function speedTable(title: string, rows: readonly Row[], peers: readonly 
       lines.push([
         `  ${row.name}`,
         ours === undefined ? 'failed' : `${median(ours).toFixed(3)} s`,
-        ...peers.map((peer) => cell(speedAgainst(row, peer))),
+        ...peers.map((peer) => cell(speedAgainst(row, peer), speedAgainst(row, peer, 'steady'))),
       ]);
     }
-    lines.push([group, '', ...peers.map((peer) => cell(geometricMean(speeds(members, peer))))]);
+    lines.push([group, '', ...peers.map((peer) => means(members, peer))]);
   }
-  lines.push(['all', '', ...peers.map((peer) => cell(geometricMean(speeds(rows, peer))))]);
-  if (rows.some((row) => row.steady['sterna'] !== undefined))
-    lines.push(['all, steady', '', ...peers.map((peer) => cell(geometricMean(speeds(rows, peer, 'steady'))))]);
+  lines.push(['all', '', ...peers.map((peer) => means(rows, peer))]);
   const errors = rows.flatMap((row) =>
     Object.entries(row.errors).map(([id, error]) => `${row.name} (${row.bits}) on ${id}: ${error.slice(0, 400)}`),
   );

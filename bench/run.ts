@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- [--only boot,boot-busy,loops,programs64,programs32,dirty,memory] [--runs N] [--quick] [--json]
+ * `npm run bench -- [--only boot,boot-busy,loops,programs64,programs32,dirty,pauses,memory] [--runs N] [--quick] [--json]
  * [--programs NAME,...] [--peers qemu-new,qemu,v86,native] [--kernel32 686|amd64] [--qemu PROGRAM]`:
  * figures of Sterna as ratios to its peers, measured in interleaved runs.
  *
  * Loops and programs are compared with the newest QEMU that is installed, the system's own QEMU, v86 (32-bit only) and
  * the host's processor; ratios above 1 mean that Sterna is faster. `--programs` also chooses loops by name.
- * What is only there by name, `boot-busy`, `dirty` and `memory`, is not part of the default.
+ * What is only there by name, `boot-busy`, `dirty`, `pauses` and `memory`, is not part of the default.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { measureDirtyTracking } from './dirty.ts';
 import { fetchKernelI386 } from './kernel-i386.ts';
 import { machinesOf, measureLoops, measurePrograms, type Plan, type Row } from './measure.ts';
 import { measureMemory } from './memory.ts';
+import { measurePauses } from './pauses.ts';
 import { type Requirement, requirement, requirements, requirementTable, speedTable } from './report.ts';
 import { type Comparison, compare, table } from './stats.ts';
 import { COMMANDS, systemSubject, versionOf } from './subjects.ts';
@@ -108,6 +109,12 @@ if (wanted('dirty')) {
   const dirty = await measureDirtyTracking(runs, plan.names, say);
   output['dirtyTracking'] = dirty;
   found.push(requirement('6. dirty tracking on, per cent of processor time', 'most', 3, dirty.cost * 100));
+}
+if (wanted('pauses')) {
+  const pauses = await measurePauses(plan.names);
+  output['translation'] = pauses;
+  texts.push('', pauses.report.trimEnd());
+  found.push(requirement('6. longest pause from translation, ms', 'most', 10, pauses.longestMs));
 }
 if (wanted('memory')) {
   const memory = await measureMemory();
