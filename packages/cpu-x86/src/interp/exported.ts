@@ -1,4 +1,4 @@
-import { regionCall, regionRead, regionWrite } from '../jit/slow-paths.ts';
+import { regionCall, regionPage, regionRead, regionWrite } from '../jit/slow-paths.ts';
 import type { Micro } from '../semantics/micro.ts';
 import { walk } from '../system/walk.ts';
 import { probeWriteRange, translate } from './access.ts';
@@ -24,4 +24,5 @@ export const EXPORTED_MICRO: readonly Micro[] = [
   regionRead,
   regionWrite,
   regionCall,
+  regionPage,
 ];

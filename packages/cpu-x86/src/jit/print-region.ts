@@ -9,6 +9,7 @@ import { File, type RegionLinker } from './region-base.ts';
 import { RegionExit } from './region-exit.ts';
 import type { FlagState } from './region-flags.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
+import { regionPage } from './slow-paths.ts';
 
 const BLOCK = 0x02;
 const LOOP = 0x03;
@@ -177,7 +178,9 @@ class RegionPrinter {
         const linear = m.let(m.linearOf(0, page));
         const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
         const other = m.ne(m.load('i64', at, TLB.exec), linear);
-        m.if(m.or(other, m.ne(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)), host | 0)), fail, undefined, false);
+        const moved = m.ne(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)), host | 0);
+        const ask = (): void => m.if(m.eqz(m.call(m.linker.micro(regionPage), linear, m.i32(host))), fail, undefined, false);
+        m.if(m.or(other, moved), ask, undefined, false);
       }
     });
   }

@@ -5,6 +5,7 @@ import { entryAddress, PROBE, tlbOf, translate } from '../interp/translate.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Leave } from '../semantics/vectors.ts';
 import { CPU_MAP, TLB } from '../state/memory-map.ts';
+import { ACCESS, walk } from '../system/walk.ts';
 
 /** Host address meaning "a device" in `translate`'s result; 0 is a fault. */
 const LAST_SPECIAL = 1;
@@ -59,8 +60,21 @@ export const regionCall: Micro = micro('region_call', ['i32', 'i32', 'i32'], ['i
   const next = m.let(m.callIndirect(HANDLER_TYPE, m.param('i32', 1), [rec]));
   const quiet = m.and(m.eq(m.get('icLeft'), left), m.eq(m.get('codeEpoch'), epoch));
   m.if(m.and(m.eq(next, m.add(rec, REC.size)), quiet), () => m.return(m.i32(0)), undefined, true);
-  m.if(m.or(m.geU(next, 16), m.or(m.eq(next, Leave.REFETCH), m.eq(next, Leave.EXIT))), () => m.return(next));
-  // a fault: nothing was changed, and the interpreter meets it again with the right record
-  m.put('icLeft', m.add(m.get('icLeft'), 1));
-  m.return(rec);
+  // not 0, and not of this record: nobody may execute it again, as it may have read a device
+  m.if(m.eq(next, Leave.FAULT), () => {
+    m.put('faultRecord', rec);
+    m.return(m.i32(Leave.FAULT_AT));
+  });
+  m.return(next);
+});
+
+/**
+ * Whether a linear page can be executed and is the given host page, when its execute tag does not say so. What the interpreter
+ * would change by going there (A bits, a fault) is left to it. Parameters: linear, host page.
+ */
+export const regionPage: Micro = micro('region_page', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const user = m.select(m.eq(m.get('cpl'), 3), m.i32(ACCESS.USER), 0);
+  m.if(m.invoke(walk, linear, m.or(user, ACCESS.EXEC | ACCESS.PROBE | ACCESS.SETTLED)), () => m.return(m.i32(0)));
+  m.return(m.eq(m.invoke(translate, linear, m.i32(PROBE.EXEC)), m.param('i32', 1)));
 });

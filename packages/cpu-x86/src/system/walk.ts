@@ -10,9 +10,9 @@ import { noteLargePage } from './invlpg.ts';
 
 /**
  * What an access needs: bits of `walk`'s second parameter. PROBE has no side effects: no A/D update, no exception cells. SMAP:
- * user pages are closed to this supervisor access.
+ * user pages are closed to this supervisor access. SETTLED, with PROBE: fails where an access would have to set an A bit.
  */
-export const ACCESS = { READ: 0, WRITE: 1, EXEC: 2, USER: 4, PROBE: 8, SMAP: 16 } as const;
+export const ACCESS = { READ: 0, WRITE: 1, EXEC: 2, USER: 4, PROBE: 8, SMAP: 16, SETTLED: 32 } as const;
 /**
  * walkFlags: what a translation allows without walking again. WRITE: writable with the rights of this walk, and D is set.
  */
@@ -167,10 +167,17 @@ function collect(w: Walk): void {
   m.set(w.nx, m.or(w.nx, entry));
 }
 
+/** Ends a SETTLED walk at an entry that was never used. */
+function unlessSettled({ m, access }: Walk, entry: Val<'i64'>): void {
+  const fresh = m.and(m.eqz(m.and(entry, A)), m.ne(m.and(access, ACCESS.SETTLED), 0));
+  m.if(fresh, () => m.return(m.i32(1)), undefined, false);
+}
+
 /** Passes through an entry that points to another table: collects rights, sets A. */
 function descend(w: Walk): void {
   const { m, entry } = w;
   collect(w);
+  unlessSettled(w, entry);
   const fresh = m.and(m.eqz(m.and(entry, A)), m.eqz(m.and(w.access, ACCESS.PROBE)));
   m.if(fresh, () => update(w, m.or(m.wrap(entry), A)), undefined, false);
 }
@@ -183,6 +190,7 @@ function lastTableOf386(w: Walk): void {
   const at = m.let(w.at);
   readPageTable(w);
   leaf(w, 12, undefined, () => {
+    unlessSettled(w, directory);
     const fresh = m.and(m.eqz(m.and(directory, A)), m.eqz(m.and(access, ACCESS.PROBE)));
     const failed = (): Val<'i32'> => m.invoke(updateEntry, at, m.or(m.wrap(directory), A));
     m.if(fresh, () => m.if(failed(), () => m.return(m.i32(1)), undefined, false), undefined, false);
@@ -258,6 +266,7 @@ function leaf(w: Walk, bits: number, frame?: Val<'i64'>, granted?: () => void): 
     m.or(m.select(isExec, noExec, noRead), m.and(m.and(access, ACCESS.WRITE), m.eqz(writable))),
   );
   m.if(denied, () => fault(w, error), undefined, false);
+  unlessSettled(w, entry);
   granted?.();
   const wanted = m.let(m.extU(m.or(m.shl(m.and(access, ACCESS.WRITE), 6), A)));
   m.if(m.eqz(m.and(access, ACCESS.PROBE)), () => {
