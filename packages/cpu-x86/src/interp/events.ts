@@ -37,6 +37,15 @@ export const between: Micro = micro('between', ['i32', 'i32'], ['i32'], (m) => {
   // deliveries that do not succeed have set exitReason: shut down, or wait for a page
   const shutDownIf = (status: Val<'i32'>): void => m.if(status, () => m.return(m.i32(0)), undefined, false);
   m.if(m.eq(code, Leave.EXIT), () => m.return(m.i32(0)));
+  m.if(
+    m.eq(code, Leave.FAULT_AT),
+    () => {
+      m.set(rec, m.get('faultRecord'));
+      m.set(code, Leave.FAULT);
+    },
+    undefined,
+    false,
+  );
   m.if(m.eq(code, Leave.BUDGET), () => {
     setRip();
     uncount();

@@ -63,6 +63,8 @@ export const Leave = {
   FETCH_FAULT: 4,
   /** No budget for the instruction at the given record. */
   BUDGET: 5,
+  /** As FAULT, at the record in cell faultRecord: a region had the instruction executed for it. */
+  FAULT_AT: 6,
 } as const;
 
 /** Values of cell shadow beside 0: after STI interrupts wait for one instruction, after a load of SS debug traps too. */
