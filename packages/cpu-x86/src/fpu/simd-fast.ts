@@ -13,8 +13,8 @@ export type F = Val<'f32' | 'f64'>;
  * Hardware arithmetic in place, with one test of whether it is exact in value and flags, and the microcode of simd.ts where
  * it is not known to be.
  *
- * With rounding to nearest, everything masked, no DAZ or FTZ, and PE already set, it is when no operand is denormal, infinite
- * or a NaN and the result is a normal number. Two exponents tell: a number is *central* when its exponent is in the middle
+ * With rounding to nearest, everything masked and PE already set, it is when no operand is denormal, infinite or a NaN and the
+ * result is a normal number, or an exact zero. Two exponents tell: a number is *central* when its exponent is in the middle
  * half of the range (|x| in [2^-511, 2^513), for singles [2^-63, 2^65)).
  * - add, sub: both operands central. The result is zero or normal, since bits far below the smallest normal are not there.
  * - mul: one operand central and the result central (in a window two higher), so the other operand is
@@ -38,9 +38,12 @@ function offsetOf(shape: Shape, shift: bigint): bigint {
 /** How much higher the window of a result is. */
 const RESULT_SHIFT = 2n;
 
-/** 0 when MXCSR lets the hardware's result stand: rounding to nearest, everything masked, no DAZ or FTZ, PE set. */
+/**
+ * 0 when MXCSR lets the hardware's result stand: rounding to nearest, everything masked, PE set. DAZ and FTZ do not matter to
+ * numbers that are normal.
+ */
 export function notSimple(m: Machine): I {
-  return m.xor(m.and(m.get('mxcsr'), 0xffe0), 0x1fa0);
+  return m.xor(m.and(m.get('mxcsr'), 0x7fa0), 0x1fa0);
 }
 
 /** The bits of a number. */

@@ -35,8 +35,8 @@ export interface Difference {
  * exception frame on the supervisor stack.
  */
 export class OracleBench {
-  /** MXCSR bits taken from vectors: a recording that knew MXCSR_MASK has DAZ too. */
-  mxcsrMask = 0xffbf;
+  /** MXCSR bits taken from vectors: a recording that did not know MXCSR_MASK has no DAZ. */
+  mxcsrMask = 0xffff;
   /** Translate each vector's code and run the translation, instead of interpreting it. 16-bit code is never translated. */
   translate = false;
   /** Vectors that ran translated. */
@@ -205,7 +205,6 @@ export class OracleBench {
     s.set('fpuSw', status & ~0x3800);
     s.set('fpuTop', top);
     s.set('fpuTags', image.getUint8(at + 4));
-    // vectors carry no MXCSR_MASK, which the oracle takes for the oldest one: without DAZ
     s.set('mxcsr', image.getUint32(at + 24, true) & this.mxcsrMask);
     for (let i = 0; i < 8; i++) {
       s.setBig('fpMant', image.getBigUint64(at + 32 + 16 * i, true), (top + i) & 7);
