@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type EventLoop, Machine, parseCpuModel } from '@sterna/core';
+import { type EventLoop, Machine, parseCpuModel, type TranslationOptions } from '@sterna/core';
 import { assemble } from '@sterna/guests';
 import { microvm } from '@sterna/machine-microvm';
 
@@ -99,7 +99,12 @@ export class BareMachine {
    * @param source Assembly with the labels `bsp` and `ap`, after the prelude.
    * @param properties Further ones of the machine.
    */
-  constructor(cpuCount: number, source: string, properties: Readonly<Record<string, string>> = {}) {
+  constructor(
+    cpuCount: number,
+    source: string,
+    properties: Readonly<Record<string, string>> = {},
+    translation?: TranslationOptions,
+  ) {
     const rom = new Uint8Array(ROM_SIZE);
     rom.set(assemble(PRELUDE + source, { file: 'bare.asm', origin: ROM_BASE, bits: 16 }).bytes);
     rom.set([0xea, 0x00, 0x00, 0x00, 0xf0], 0xfff0);
@@ -112,6 +117,7 @@ export class BareMachine {
         cpu: type,
         cpuProperties,
         cpuCount,
+        ...(translation === undefined ? {} : { translation }),
         ramSize: 2 ** 20,
         boot: { bios: rom, findFirmware: () => undefined },
         devices: [],
@@ -162,13 +168,12 @@ export class BareMachine {
     return memory.u32[(memory.blocks[0]!.hostOffset + address) >>> 2]!;
   }
 
-  /** RAM, all registers and the time. */
-  get fingerprint(): string {
-    const { memory, cpus, clock } = this.machine;
+  /** RAM and all registers. */
+  get state(): string {
+    const { memory, cpus } = this.machine;
     return createHash('sha256')
       .update(memory.bytes(memory.blocks[0]!))
       .update(cpus.map((cpu) => cpu.describe()).join())
-      .update(`${this.executed} ${clock.now()} ${clock.tsc()}`)
       .digest('hex');
   }
 

@@ -74,7 +74,7 @@ bsp:
   cmp [0x3014], ecx
   jne .seen
   inc ecx
-  cmp ecx, 1000
+  cmp ecx, 5000
   jne .more
   mov dword [0x3008], 1
   cli
@@ -99,7 +99,7 @@ ap:
 const CODE_BESIDE_DATA = `
 bsp:
   call start_aps
-  mov ecx, 200
+  mov ecx, 3000
 .more:
   ; the first write puts a writable translation there
   mov eax, [0x3010]

@@ -39,6 +39,8 @@ bsp:
   hlt
   jmp .more
 .done:
+  rdtsc
+  mov [0x3020], eax
   mov dword [0x3008], 1
   hlt
 ap:
@@ -96,6 +98,8 @@ ap:
   lock inc dword [0x301c]
   cmp dword [0x301c], CPUS
   jne .end
+  rdtsc
+  mov [0x3020], eax
   mov dword [0x3008], 1
 .end:
   cli
@@ -127,16 +131,30 @@ describe('turns of vCPUs', () => {
   it('two runs execute the same instructions', () => {
     const runs = [1, 2].map(() => {
       const box = new BareMachine(2, PING_PONG);
+      // by then all are halted; when they came there, in instructions, is in the RAM
       box.until(0x3008);
-      return box.fingerprint;
+      return box.state;
     });
     expect(runs[1]).toBe(runs[0]);
     const spins = [1, 2].map(() => {
       const box = new BareMachine(3, ticketLock(100, 'pause').replaceAll('CPUS', '3'));
       box.until(0x3008);
-      return box.fingerprint;
+      return box.state;
     });
     expect(spins[1]).toBe(spins[0]);
+  });
+
+  it.each([
+    ['interrupts', 2, PING_PONG],
+    ['a spin lock', 3, ticketLock(300, 'pause').replaceAll('CPUS', '3')],
+    ['a spin lock without PAUSE', 2, ticketLock(20, 'nop').replaceAll('CPUS', '2')],
+  ])('translated code takes the same turns: %s', (_, cpus, source) => {
+    const runs = [{ enabled: false }, { enabled: true, threshold: 2 }].map((translation) => {
+      const box = new BareMachine(cpus, source, {}, translation);
+      box.until(0x3008);
+      return box.state;
+    });
+    expect(runs[1]).toBe(runs[0]);
   });
 
   it.each([2, 4])('a spin lock that goes round %i CPUs costs no quantum each time', (cpus) => {

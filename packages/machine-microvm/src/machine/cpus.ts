@@ -84,7 +84,7 @@ export function makeCpus(builder: MachineBuilder): MicrovmCpus {
   if (apicIdLimit > MAX_APIC_ID + 1)
     throw new ConfigError(
       'STERNA_ERR_UNSUPPORTED',
-      `APIC id ${apicIdLimit - 1} needs x2APIC, which is not supported; at most ${MAX_APIC_ID} is possible`,
+      `the last vCPU's APIC id would be ${apicIdLimit - 1}; ids above ${MAX_APIC_ID} are not supported`,
       { path: '-smp' },
     );
   const apicBus = new ApicBus(
