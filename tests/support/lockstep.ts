@@ -1,4 +1,13 @@
-import { type CharBackend, CpuExit, type EventLoop, Machine, parseCpuModel, RingbufBackend } from '@sterna/core';
+import {
+  type CharBackend,
+  CpuExit,
+  type EventLoop,
+  Machine,
+  parseCpuModel,
+  RingbufBackend,
+  type Scope,
+  type TranslationOptions,
+} from '@sterna/core';
 import { microvm } from '@sterna/machine-microvm';
 
 /** What is booted and on what. */
@@ -19,6 +28,12 @@ export interface LockstepEngine {
   readonly cpu: string;
   /** Most instructions in a slice, by the number of slices before it. */
   readonly slice: (n: number) => number;
+  /** How code is translated. */
+  readonly translation?: TranslationOptions;
+  /** Services of the host's process. */
+  readonly scope?: Scope;
+  /** Host clock in ns, for the statistics of translation; it stands still by default. */
+  readonly now?: () => number;
 }
 
 /** Where two runs differ. */
@@ -79,14 +94,16 @@ export class LockstepMachine {
         serials: ['serial0'],
         rtc: { source: 'vm', baseNs: wallNs },
         icountShift: 0,
+        ...(engine.translation === undefined ? {} : { translation: engine.translation }),
       },
       {
-        clock: { monotonicNs: () => 0, wallNs: () => wallNs },
+        clock: { monotonicNs: engine.now ?? (() => 0), wallNs: () => wallNs },
         loop: this.#loop,
         entropy: { fill: (bytes) => void bytes.fill(0x5a) },
         files: { write: () => {}, append: () => {} },
         log: () => {},
         tscHz: 1e9,
+        ...(engine.scope === undefined ? {} : { scope: engine.scope }),
       },
     );
     this.machine.clock.start();

@@ -25,8 +25,13 @@ import type { RegionTranslator, TranslatedRegions } from './region-translator.ts
 
 /** Guest instructions translated between two slices, about: a slice must not wait long. */
 const INSTRUCTIONS_PER_PAUSE = 256;
-/** The same where only the regions are chosen and another thread translates them. */
-const INSTRUCTIONS_PER_JOB = 1024;
+/** The other thread gets so many places at a time, or what there is after so many slices. */
+const PLACES_PER_JOB = 24;
+const MAX_WAIT = 40;
+/** Guest instructions in such a job, about: they are only chosen in the pause. */
+const INSTRUCTIONS_PER_JOB = 768;
+/** Executions from which on a place is translated here while the other thread starts. */
+const VERY_HOT = 20_000;
 /** Most jobs that another thread has at a time. */
 const MAX_JOBS = 4;
 const PAGE = 4096;
@@ -69,6 +74,8 @@ export class Jit implements CpuTranslator {
   #options: JitOptions = JIT_DEFAULTS;
   #hot: HotPlace[] = [];
   #jobs = 0;
+  /** Slices since places were last given to the other thread, while there were some. */
+  #waited = 0;
   #disposed = false;
 
   constructor(
@@ -131,12 +138,19 @@ export class Jit implements CpuTranslator {
   work(): void {
     if (this.#hot.length === 0) return;
     const translator = this.#translator?.state === 'failed' ? undefined : this.#translator;
-    if (translator !== undefined && (translator.state === 'starting' || this.#jobs >= MAX_JOBS)) return;
+    if (this.#jobs >= MAX_JOBS) return;
+    // few at a time would cost a module and a message each
+    if (translator !== undefined && this.#hot.length < PLACES_PER_JOB && ++this.#waited < MAX_WAIT) return;
+    this.#waited = 0;
+    // until the other thread is there only what is worth the pause
+    const least = translator?.state === 'starting' ? VERY_HOT : 0;
+    const first = this.#hottestFirst();
+    if (first < least) return;
     const start = this.statistics.begin();
-    const batch = this.#form(translator === undefined ? INSTRUCTIONS_PER_PAUSE : INSTRUCTIONS_PER_JOB);
+    const batch = this.#form(translator?.state === 'ready' ? INSTRUCTIONS_PER_JOB : INSTRUCTIONS_PER_PAUSE, least);
     this.statistics.formMs += this.statistics.now() - start;
     if (batch.regions.length > 0) {
-      if (translator === undefined) this.#translate(batch);
+      if (translator?.state !== 'ready') this.#translate(batch);
       else this.#send(translator, batch);
     }
     this.statistics.end(start);
@@ -165,13 +179,22 @@ export class Jit implements CpuTranslator {
     return spots.sort((a, b) => b.entries - a.entries);
   }
 
-  /** Chooses the regions of reported places, until they have about so many instructions. */
-  #form(instructions: number): Batch {
+  /** Sorts the reported places by how often they were executed by now; answers the most. */
+  #hottestFirst(): number {
+    const count = ({ record }: HotPlace): number => this.#u32[counterOf(record) >>> 2]!;
+    if (this.#hot.length > 1) this.#hot.sort((a, b) => count(b) - count(a));
+    return count(this.#hot[0]!);
+  }
+
+  /** Chooses the regions of places that were executed so often, until they have about so many instructions. */
+  #form(instructions: number, least: number): Batch {
     const batch: Batch = { regions: [], planned: [] };
     let done = 0;
     let made = 0;
     while (done < this.#hot.length && made < instructions) {
-      const place = this.#hot[done++]!;
+      const place = this.#hot[done]!;
+      if (this.#u32[counterOf(place.record) >>> 2]! < least) break;
+      done++;
       if (place.epoch !== this.#epoch) continue;
       const plan = this.#plan(place);
       if (plan === undefined) {

@@ -20,7 +20,7 @@ export interface RegionTranslator {
   /** `starting`: jobs should wait. `failed`: it takes none and the CPU must translate by itself. */
   readonly state: 'starting' | 'ready' | 'failed';
   /**
-   * Translates a job; `regions` of it may be gone afterwards. `done` is called later, never while a guest runs; undefined when it
+   * Translates a job. `done` is called later, never while a guest runs; undefined when it
    * could not be done.
    */
   translate(job: TranslationJob, done: (result: TranslatedRegions | undefined) => void): void;

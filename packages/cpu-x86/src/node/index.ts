@@ -1,1 +1,2 @@
 export { prepareInterpreter, shipInterpreter } from './interpreter-cache.ts';
+export { startTranslator } from './translator.ts';

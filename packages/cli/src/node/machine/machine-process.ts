@@ -17,8 +17,8 @@ import {
   nodeHostFiles,
   type TscFrequency,
 } from '@sterna/core/node';
-import { x86Cpus } from '@sterna/cpu-x86';
-import { prepareInterpreter } from '@sterna/cpu-x86/node';
+import { RegionTranslator, x86Cpus } from '@sterna/cpu-x86';
+import { prepareInterpreter, startTranslator } from '@sterna/cpu-x86/node';
 import { firmwareFinder } from '@sterna/machine-microvm/node';
 import {
   defaultParameters,
@@ -58,9 +58,15 @@ export class MachineProcess {
   readonly #gdb: GdbServer;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
   readonly #resolveEnded: (code: number) => void;
+  readonly #translator: Disposable | undefined;
   #ending = false;
 
-  private constructor(plan: MachinePlan, chardevs: CharDevices, registry: PluginRegistry) {
+  private constructor(
+    plan: MachinePlan,
+    chardevs: CharDevices,
+    registry: PluginRegistry,
+    translator: (RegionTranslator & Disposable) | undefined,
+  ) {
     this.#plan = plan;
     this.#chardevs = chardevs;
     const { promise, resolve } = Promise.withResolvers<number>();
@@ -70,7 +76,8 @@ export class MachineProcess {
     const globals = migrationGlobals(plan.globals, names);
     const tsc = hostTscFrequency();
     const log = logSink(plan);
-    this.machine = buildMachine(plan, chardevs, registry, log, tsc);
+    this.machine = buildMachine(plan, chardevs, registry, log, tsc, translator);
+    this.#translator = translator;
     this.machine.onEnd = (end) => this.#machineEnded(end);
     this.controller = new MigrationController(
       new MachineMigrationHost(this.machine, {
@@ -108,13 +115,19 @@ export class MachineProcess {
    */
   static async create(plan: MachinePlan, registry: PluginRegistry): Promise<MachineProcess> {
     let running: MachineProcess | undefined;
-    if (x86Cpus.includes(planCpu(plan).cpu)) prepareInterpreter();
+    let translator: (RegionTranslator & Disposable) | undefined;
+    if (x86Cpus.includes(planCpu(plan).cpu)) {
+      const { enabled = true, threaded = true } = plan.translation ?? {};
+      if (enabled && threaded) translator = startTranslator((text) => logSink(plan)('warn', 'jit', text));
+      prepareInterpreter();
+    }
     const chardevs = await openCharDevices(plan, () => running?.quit('host-ui'));
     try {
-      running = new MachineProcess(plan, chardevs, registry);
+      running = new MachineProcess(plan, chardevs, registry, translator);
       if (plan.gdb !== undefined) await running.#gdb.open(plan.gdb, '-gdb');
       return running;
     } catch (error) {
+      translator?.[Symbol.dispose]();
       await chardevs.close();
       throw error;
     }
@@ -184,6 +197,7 @@ export class MachineProcess {
     this.controller.cancel();
     this.#writeHotSpots();
     await this.machine.close();
+    this.#translator?.[Symbol.dispose]();
     await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
     await this.#chardevs.close();
@@ -197,9 +211,11 @@ function buildMachine(
   registry: PluginRegistry,
   log: LogSink,
   tsc: TscFrequency,
+  translator: RegionTranslator | undefined,
 ): Machine {
   const scope = new Scope('process');
   for (const { bind } of registry.plugins) if (bind !== undefined) scope.bindWith(bind);
+  if (translator !== undefined) scope.provide(RegionTranslator, translator);
   const host: MachineHost = {
     clock: nodeHostClock,
     loop: nodeEventLoop,
