@@ -132,6 +132,7 @@ const TABLE: VmStateTable<CpuVmState> = {
     d.loadedTscKhz = 0n;
     cells(d).setBig('miscEnable', 1n);
     cells(d).set('pkru', 0);
+    cells(d).set('pkrs', 0);
     cells(d).setBig('tscAdjust', 0n);
     cells(d).setBig('tscDeadline', 0n);
     cells(d).set('fpuFop', 0);
@@ -307,6 +308,12 @@ const TABLE: VmStateTable<CpuVmState> = {
       version: 1,
       needed: (d) => cells(d).get('pkru') !== 0,
       fields: (f) => [u32Cell(f, 'env.pkru', 'pkru')],
+    },
+    {
+      name: 'cpu/pkrs',
+      version: 1,
+      needed: (d) => cells(d).get('pkrs') !== 0,
+      fields: (f) => [u32Cell(f, 'env.pkrs', 'pkrs')],
     },
   ],
 };

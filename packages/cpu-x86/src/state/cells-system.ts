@@ -73,6 +73,7 @@ export const SYSTEM_CELLS = cells({
   cr4Valid: { type: 'u64', doc: 'Bits of CR4 that exist in this model. Derived from CPUID at reset' },
   intelRules: { type: 'u32', doc: '1: an Intel model, for what vendors do differently. Derived from CPUID at reset' },
   pkru: { type: 'u32', doc: 'PKRU' },
+  pkrs: { type: 'u32', doc: 'PKRS' },
   tscOffset: { type: 'u64', doc: 'What this vCPU adds to the timestamp counter of the machine' },
   tscAdjust: { type: 'u64', doc: 'TSC_ADJUST' },
   tscDeadline: { type: 'u64', doc: 'TSC_DEADLINE as written; it reads 0 once the APIC has fired' },

@@ -33,6 +33,7 @@ export const CR4 = {
   SMEP: 0x10_0000,
   SMAP: 0x20_0000,
   PKE: 0x40_0000,
+  PKS: 0x100_0000,
 } as const;
 
 /** DR7.GD: any access to a debug register traps. */

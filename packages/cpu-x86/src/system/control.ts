@@ -8,7 +8,7 @@ import { CR0, CR4, Desc, DR7_GD, EFER } from './bits.ts';
 import { updateMode } from './mode.ts';
 
 /** CR4 bits that change how linear addresses are translated. */
-const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE;
+const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE | CR4.PKS;
 /** CR3 bits above the 40 physical address bits. */
 const CR3_RESERVED = -(1n << 40n);
 /** CR3 bit 63: with CR4.PCIDE, translations of the new context may be kept. They are dropped all the same. */

@@ -20,6 +20,7 @@ const WITH_FEATURE: readonly (readonly [cr4: number, leaf: number, register: num
   [CR4.SMAP, 7, EBX, 20],
   [CR4.UMIP, 7, ECX, 2],
   [CR4.PKE, 7, ECX, 3],
+  [CR4.PKS, 7, ECX, 31],
 ];
 /** Registers of msr-local.ts that come with a feature. */
 const MSR_FEATURES: readonly (readonly [feature: number, leaf: number, register: number, bit: number])[] = [

@@ -30,6 +30,7 @@ export const INIT_KEEPS: readonly CellName[] = [
   'tscOffset',
   'tscAdjust',
   'pkru',
+  'pkrs',
   'pat',
   'mtrrFixed',
   'mtrrDefType',

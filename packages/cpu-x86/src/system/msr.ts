@@ -5,7 +5,7 @@ import type { Machine } from '../semantics/machine.ts';
 import { faultingMicro, type Micro } from '../semantics/micro.ts';
 import { Seg, Vec } from '../semantics/vectors.ts';
 import { type CellName, STATE } from '../state/layout.ts';
-import { CR0, EFER } from './bits.ts';
+import { CR0, CR4, EFER } from './bits.ts';
 import { isCanonical } from './common.ts';
 import { updateMode } from './mode.ts';
 import { readLocalMsr, writeLocalMsr } from './msr-local.ts';
@@ -62,6 +62,8 @@ const MSRS: readonly (readonly [number, MsrRow])[] = [
 const EFER_MSR = 0xc000_0080;
 const APIC_BASE = 0x1b;
 const MCG_CTL = 0x17b;
+/** Protection keys of supervisor pages; unknown without the feature. */
+const PKRS = 0x6e1;
 const CORE_THREAD_COUNT = 0x35;
 const MCE_BANKS = 0x400;
 const MCE_BANK_CELLS = 40;
@@ -90,6 +92,8 @@ function writeCell(m: Machine, cell: CellName, index: Val<'i32'> | number, value
 
 /** MCi_CTL, STATUS, ADDR, MISC: the status can only be cleared. */
 const MCE_STATUS = 1;
+/** Bits of MCi_CTL that Linux on AMD's family 15 and UnixWare clear, without expecting a fault: such a value is ignored. */
+const MCE_CTL_WORKAROUNDS = 0x401;
 
 /** #GP for registers that must not seem to be there. */
 function refuseAbsent(m: Machine, n: Val<'i32'>): void {
@@ -110,6 +114,7 @@ export const readMsr: Micro = faultingMicro('read_msr', ['i32'], (m) => {
   }
   inRange(m, n, EFER_MSR | 0, 1, () => give(m.get('efer')));
   inRange(m, n, APIC_BASE, 1, () => give(m.extU(m.hostCall(apicBaseRead))));
+  inRange(m, n, PKRS, 1, () => give(m.extU(m.get('pkrs'))));
   inRange(m, n, MCG_CTL, 1, () => give(m.get('mcgCtl')));
   inRange(m, n, CORE_THREAD_COUNT, 1, () => give(m.get('coreCount')));
   inRange(m, n, MCE_BANKS, MCE_BANK_CELLS, (offset) => give(m.get('mceBanks', offset)));
@@ -151,13 +156,21 @@ export const writeMsr: Micro = faultingMicro('write_msr', ['i32', 'i64'], (m) =>
   inRange(m, n, APIC_BASE, 1, () =>
     m.raiseIf(m.hostCall(apicBaseWrite, m.wrap(value), m.wrap(m.shrU(value, 32))), Vec.GP, 0),
   );
+  inRange(m, n, PKRS, 1, () =>
+    m.if(m.and(m.wrap(m.get('cr4Valid')), CR4.PKS), () => {
+      m.raiseIf(m.ne(m.shrU(value, 32), 0), Vec.GP, 0);
+      m.put('pkrs', m.wrap(value));
+      m.do(m.functionOf(flushTlb));
+    }),
+  );
   const allOrNothing = m.let(m.or(m.eqz(value), m.eq(value, -1)));
   inRange(m, n, MCG_CTL, 1, () => m.if(allOrNothing, () => m.put('mcgCtl', value)));
   inRange(m, n, MCE_BANKS, MCE_BANK_CELLS, (offset) => {
     const part = m.let(m.and(offset, 3));
-    m.raiseIf(m.and(m.eqz(part), m.eqz(allOrNothing)), Vec.GP, 0);
+    const tolerated = m.eq(m.or(value, m.i64(MCE_CTL_WORKAROUNDS)), -1);
+    m.raiseIf(m.and(m.eqz(part), m.eqz(m.or(allOrNothing, tolerated))), Vec.GP, 0);
     m.raiseIf(m.and(m.eq(part, MCE_STATUS), m.ne(value, 0)), Vec.GP, 0);
-    m.put('mceBanks', value, offset);
+    m.if(m.or(m.ne(part, 0), allOrNothing), () => m.put('mceBanks', value, offset));
   });
   refuseAbsent(m, n);
 });

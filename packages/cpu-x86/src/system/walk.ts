@@ -203,7 +203,7 @@ function readPageTable(w: Walk): void {
   read32(w, m.or(m.and(w.entry, 0xffff_f000), m.shl(m.and(m.shrU(w.linear, 12), 0x3ff), 2)));
 }
 
-/** Rights of a leaf that {@link userPage} lowers: flags and the error code of a fault. */
+/** Rights of a leaf that {@link userPage} and {@link keys} lower: flags and the error code of a fault. */
 interface Rights {
   readonly writable: Local<'i32'>;
   readonly noExec: Local<'i32'>;
@@ -211,25 +211,31 @@ interface Rights {
   readonly error: Local<'i32'>;
 }
 
-/** SMEP, SMAP and protection keys, which concern user pages only (SDM volume 3, 4.6). */
-function userPage(w: Walk, cr4: Val<'i32'>, r: Rights): void {
+/** Protection keys of user pages (CR4.PKE, PKRU) or supervisor pages (CR4.PKS, PKRS); SDM volume 3, 4.6.2. */
+function keys(w: Walk, cr4: Val<'i32'>, r: Rights, pages: 'pkru' | 'pkrs'): void {
   const { m, access } = w;
-  const supervisor = m.let(m.eqz(m.and(access, ACCESS.USER)));
-  m.set(r.noExec, m.or(r.noExec, m.and(supervisor, m.and(m.shrU(cr4, 20), 1))));
-  m.set(r.noRead, m.and(m.shrU(access, 4), 1));
-  m.if(m.and(m.ne(m.and(cr4, CR4.PKE), 0), m.ne(m.and(m.wrap(m.get('efer')), EFER.LMA), 0)), () => {
+  const on = m.ne(m.and(cr4, pages === 'pkru' ? CR4.PKE : CR4.PKS), 0);
+  m.if(m.and(on, m.ne(m.and(m.wrap(m.get('efer')), EFER.LMA), 0)), () => {
     const key = m.and(m.wrap(m.shrU(w.entry, 59)), 15);
-    const bits = m.let(m.shrU(m.get('pkru'), m.shl(key, 1)));
+    const bits = m.let(m.shrU(m.get(pages), m.shl(key, 1)));
     const closed = m.let(m.and(bits, 1));
     // WD stops writes of the supervisor only with CR0.WP
-    const bound = m.or(m.eqz(supervisor), m.ne(m.and(m.wrap(m.get('cr0')), CR0.WP), 0));
+    const bound = m.ne(m.or(m.and(access, ACCESS.USER), m.and(m.wrap(m.get('cr0')), CR0.WP)), 0);
     const readOnly = m.let(m.and(m.and(m.shrU(bits, 1), 1), bound));
     const isWrite = m.and(m.and(access, ACCESS.WRITE), m.or(closed, readOnly));
     const isData = m.eqz(m.and(access, ACCESS.EXEC));
     m.if(m.and(isData, m.or(closed, isWrite)), () => m.set(r.error, PfError.P | PfError.PK));
     m.set(r.noRead, m.or(r.noRead, closed));
-    m.if(readOnly, () => m.set(r.writable, 0));
+    m.if(m.or(closed, readOnly), () => m.set(r.writable, 0));
   });
+}
+
+/** SMEP and SMAP, which concern user pages. */
+function userPage(w: Walk, cr4: Val<'i32'>, r: Rights): void {
+  const { m, access } = w;
+  const supervisor = m.let(m.eqz(m.and(access, ACCESS.USER)));
+  m.set(r.noExec, m.or(r.noExec, m.and(supervisor, m.and(m.shrU(cr4, 20), 1))));
+  m.set(r.noRead, m.and(m.shrU(access, 4), 1));
   m.if(r.noRead, () => m.set(r.writable, 0));
 }
 
@@ -254,9 +260,19 @@ function leaf(w: Walk, bits: number, frame?: Val<'i64'>, granted?: () => void): 
   const error = m.local('i32');
   m.set(error, PfError.P);
   const cr4 = m.let(m.wrap(m.get('cr4')));
+  const rights = { writable, noExec, noRead, error };
   m.if(
-    m.and(m.ne(m.and(cr4, CR4.SMEP | CR4.SMAP | CR4.PKE), 0), m.ne(m.and(perms, US), 0)),
-    () => userPage(w, cr4, { writable, noExec, noRead, error }),
+    m.and(cr4, CR4.SMEP | CR4.SMAP | CR4.PKE | CR4.PKS),
+    () =>
+      m.if(
+        m.and(perms, US),
+        () => {
+          userPage(w, cr4, rights);
+          keys(w, cr4, rights, 'pkru');
+        },
+        // a user access is refused anyway, and not because of a key
+        () => m.if(m.eqz(user), () => keys(w, cr4, rights, 'pkrs')),
+      ),
     undefined,
     false,
   );

@@ -64,6 +64,13 @@ const keys = row('PKU', { pku: true }, (b) => {
 });
 /** WRPKRU of a value. */
 const pkru = (value: number): string => `mov eax, ${value}\nxor ecx, ecx\nxor edx, edx\ndb 0x0f, 0x01, 0xef\n`;
+const supervisorKeys = row('PKS', { pks: true }, (b) => {
+  bits(b, 0x100_0000n);
+  b.write64(b.pte(AT.data), BigInt(AT.data | 3) | (1n << 59n));
+  b.view.setUint8(AT.data, 0xcc);
+});
+/** WRMSR of PKRS. */
+const pkrs = (value: number): string => `mov eax, ${value}\nmov ecx, 0x6e1\nxor edx, edx\nwrmsr\n`;
 const pcid = row('PCID', { pcid: true }, () => {});
 const invpcid = row('INVPCID', { pcid: true, invpcid: true }, () => {});
 const INVPCID = `db 0x66, 0x0f, 0x38, 0x82, 0x04, 0x25\ndd ${DATA}\n`;
@@ -128,6 +135,23 @@ db 0xf3, 0x48, 0x0f, 0xae, 0xce\nmov rdi, -1\ndb 0xf3, 0x0f, 0xae, 0xd7`,
   keys('opened again', 'user64', `${pkru(4)}${pkru(0)}mov ebx, [${DATA}]\ndb 0x0f, 0x01, 0xee`, 3),
   keys('WRPKRU with EDX', 'long', 'mov edx, 1\ndb 0x0f, 0x01, 0xef', 13),
   keys('switched off', 'long', 'mov rax, cr4\nbtr rax, 22\nmov cr4, rax\ndb 0x0f, 0x01, 0xee', 6),
+  supervisorKeys('read of a closed page', 'long', `${pkrs(4)}mov eax, [${DATA}]`, [0x21, AT.data]),
+  supervisorKeys('write of a closed page', 'long', `${pkrs(4)}mov [${DATA}], eax`, [0x23, AT.data]),
+  supervisorKeys('write of a read-only page', 'long', `${pkrs(8)}mov [${DATA}], eax`, [0x23, AT.data]),
+  supervisorKeys('read of a read-only page', 'long', `${pkrs(8)}mov eax, [${DATA}]`, 3),
+  supervisorKeys(
+    'the same without WP',
+    'long',
+    `${pkrs(8)}mov rax, cr0\nbtr rax, 16\nmov cr0, rax\nmov [${DATA}], eax`,
+    3,
+  ),
+  supervisorKeys('execution is not checked', 'long', `${pkrs(4)}mov eax, ${DATA}\njmp rax`, 3),
+  supervisorKeys('closed after use', 'long', `mov [${DATA}], eax\n${pkrs(4)}mov ebx, [${DATA}]`, [0x21, AT.data]),
+  supervisorKeys('opened again', 'long', `${pkrs(4)}${pkrs(0)}mov ebx, [${DATA}]\nrdmsr`, 3),
+  supervisorKeys('user pages are not checked', 'long', `${pkrs(4)}mov eax, [${DATA}]`, 3, (b) =>
+    b.write64(b.pte(AT.data), BigInt(AT.data | 7) | (1n << 59n)),
+  ),
+  supervisorKeys('upper half of the MSR', 'long', 'mov ecx, 0x6e1\nmov edx, 1\nwrmsr', 13),
   pcid(
     'PCIDE with a context in CR3',
     'long',
@@ -165,7 +189,7 @@ db 0xf3, 0x48, 0x0f, 0xae, 0xce\nmov rdi, -1\ndb 0xf3, 0x0f, 0xae, 0xd7`,
       ['MONITOR', '0x0f, 0x01, 0xc8'],
     ] as const
   ).map(([name, code]) => none(name, 'long', `db ${code}`, 6)),
-  ...[11, 16, 17, 18, 20, 21, 22].map((bit) =>
+  ...[11, 16, 17, 18, 20, 21, 22, 24].map((bit) =>
     none(`CR4 bit ${bit}`, 'long', `mov rax, cr4\nbts rax, ${bit}\nmov cr4, rax`, 13),
   ),
 ];

@@ -94,6 +94,9 @@ describe('registers that must fault', () => {
   ])('%s', (_name, code) => {
     expect(run(code).stoppedAt).toBe(GP);
   });
+  test('MC4_CTL ignores what Linux writes on AMD family 15', () => {
+    expect(value(run(wrmsr(0x410, 0xffff_ffff_ffff_fbffn) + rdmsr(0x410)))).toBe(0xffff_ffff_ffff_ffffn);
+  });
   test('an unknown one reads 0', () => {
     expect(value(run(wrmsr(0xc001_1020, 3n) + rdmsr(0xc001_1020)))).toBe(0n);
   });

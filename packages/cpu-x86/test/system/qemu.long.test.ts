@@ -59,7 +59,7 @@ const KNOWN: Readonly<Record<string, string>> = {
     ]),
   ),
   ...Object.fromEntries(
-    [11, 16, 17, 18, 20, 21, 22].map((bit) => [`long: without the feature: CR4 bit ${bit}`, 'drops reserved bits']),
+    [11, 16, 17, 18, 20, 21, 22, 24].map((bit) => [`long: without the feature: CR4 bit ${bit}`, 'drops reserved bits']),
   ),
   'long: FSGSBASE: not canonical': 'does not check bases',
   'real: an instruction ends at the limit': 'has no code limit',
