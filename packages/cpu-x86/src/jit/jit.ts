@@ -25,6 +25,8 @@ import type { RegionTranslator, TranslatedRegions } from './region-translator.ts
 
 /** Guest instructions translated between two slices, about: a slice must not wait long. */
 const INSTRUCTIONS_PER_PAUSE = 256;
+/** The same in the first pause. */
+const FIRST_PAUSE = 32;
 /** The other thread gets so many places at a time, or what there is after so many slices. */
 const PLACES_PER_JOB = 24;
 const MAX_WAIT = 40;
@@ -147,7 +149,10 @@ export class Jit implements CpuTranslator {
     const first = this.#hottestFirst();
     if (first < least) return;
     const start = this.statistics.begin();
-    const batch = this.#form(translator?.state === 'ready' ? INSTRUCTIONS_PER_JOB : INSTRUCTIONS_PER_PAUSE, least);
+    // our own code is slow until it has run a while
+    const warm = FIRST_PAUSE + this.statistics.instructions / 8;
+    const most = translator?.state === 'ready' ? INSTRUCTIONS_PER_JOB : INSTRUCTIONS_PER_PAUSE;
+    const batch = this.#form(Math.min(warm, most), least);
     this.statistics.formMs += this.statistics.now() - start;
     if (batch.regions.length > 0) {
       if (translator?.state !== 'ready') this.#translate(batch);

@@ -5,12 +5,6 @@ import type { Block, BlockEnd, RegionPlan, RegionStep } from './former.ts';
 import type { PlannedRegion } from './print-module.ts';
 import type { Masks } from './region-machine.ts';
 
-/**
- * Plans as one array of numbers, with copies of the records. Doubles hold every host address and every place exactly, and
- * the array's buffer can be handed to another thread without a copy.
- */
-type Numbers = number[];
-
 const WAYS: readonly Effects['way'][] = ['inline', 'call', 'stop'];
 const TRANSFERS: readonly Effects['transfer'][] = ['none', 'jump', 'branch', 'address'];
 const ENDS: readonly BlockEnd['kind'][] = ['fall', 'branch', 'jump', 'address', 'stop', 'left'];
@@ -26,101 +20,169 @@ const FLAGS = [
 ] as const satisfies readonly (keyof Effects)[];
 const WORDS = REC.size / 4;
 
-/** Writes regions. `memory` has their records. */
-export function encodeRegions(regions: readonly PlannedRegion[], memory: DataView): Float64Array<ArrayBuffer> {
-  const out: Numbers = [regions.length];
-  for (const { plan, shadow, exits } of regions) {
-    out.push(plan.entry, plan.key, plan.instructions, shadow);
-    encodeMap(out, plan.pages);
-    encodeMap(out, exits);
-    out.push(plan.blocks.length);
+/**
+ * Writes regions as one array of 32-bit numbers, with copies of their records, for another thread. It is kept small: touching
+ * fresh memory is what sending it costs most. `memory` has the records.
+ */
+export function encodeRegions(regions: readonly PlannedRegion[], memory: DataView): Int32Array<ArrayBuffer> {
+  return new Writer(memory).message(regions);
+}
+
+class Writer {
+  readonly #memory: DataView;
+  readonly #effects = new Map<Effects, number>();
+  #numbers = new Int32Array(8192);
+  #length = 0;
+
+  constructor(memory: DataView) {
+    this.#memory = memory;
+  }
+
+  message(regions: readonly PlannedRegion[]): Int32Array<ArrayBuffer> {
+    for (const { plan } of regions) {
+      for (const { steps } of plan.blocks)
+        for (const { effects } of steps)
+          if (!this.#effects.has(effects)) this.#effects.set(effects, this.#effects.size);
+    }
+    this.#put(this.#effects.size);
+    for (const effects of this.#effects.keys()) this.#putEffects(effects);
+    this.#put(regions.length);
+    for (const region of regions) this.#putRegion(region);
+    return this.#numbers.slice(0, this.#length);
+  }
+
+  /** A number of 32 bits, signed or not. */
+  #put(value: number): void {
+    if (this.#length === this.#numbers.length) {
+      const larger = new Int32Array(this.#length * 2);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[this.#length++] = value;
+  }
+
+  /** A place: an offset from the start of the entry's page, to which a branch may add all of 32 bits. */
+  #putPlace(place: number): void {
+    const half = Math.floor(place / 2);
+    this.#put(half);
+    this.#put(place - half * 2);
+  }
+
+  #putMasks([gpr, xmm]: Masks): void {
+    this.#put(gpr);
+    this.#put(xmm);
+  }
+
+  #putEffects(effects: Effects): void {
+    this.#put(WAYS.indexOf(effects.way));
+    this.#put(TRANSFERS.indexOf(effects.transfer));
+    this.#putMasks(effects.reads);
+    this.#putMasks(effects.writes);
+    this.#putMasks(effects.unsure);
+    let flags = 0;
+    for (let i = 0; i < FLAGS.length; i++) if (effects[FLAGS[i]!]) flags |= 1 << i;
+    this.#put(flags);
+  }
+
+  #putRegion({ plan, shadow, exits }: PlannedRegion): void {
+    this.#put(plan.entry);
+    this.#put(plan.key);
+    this.#put(plan.instructions);
+    this.#put(shadow);
+    this.#put(plan.pages.size);
+    for (const [page, host] of plan.pages) {
+      this.#put(page);
+      this.#put(host);
+    }
+    this.#put(exits.size);
+    for (const [place, record] of exits) {
+      this.#putPlace(place);
+      this.#put(record);
+    }
+    this.#put(plan.blocks.length);
     for (const block of plan.blocks) {
-      out.push(block.place, block.steps.length);
-      for (const step of block.steps) encodeStep(out, step, memory);
-      encodeEnd(out, block.end);
+      this.#putPlace(block.place);
+      this.#put(block.steps.length);
+      for (const step of block.steps) this.#putStep(step);
+      this.#putEnd(block.end);
     }
   }
-  return Float64Array.from(out);
-}
 
-function encodeMap(out: Numbers, map: ReadonlyMap<number, number>): void {
-  out.push(map.size);
-  for (const [key, value] of map) out.push(key, value);
-}
+  #putStep(step: RegionStep): void {
+    this.#put(step.rec);
+    this.#put(step.page);
+    this.#put(step.spec.id * 2 + (step.unsureFlags ? 1 : 0));
+    this.#putPlace(step.next);
+    // registers themselves, without the stand-ins that effects have: 16 bits each
+    for (const [gpr, xmm] of [step.unsure, step.reads, step.writes]) this.#put((gpr & 0xffff) | (xmm << 16));
+    this.#put(this.#effects.get(step.effects)!);
+    for (let i = 0; i < WORDS; i++) this.#put(this.#memory.getInt32(step.rec + i * 4, true));
+  }
 
-function encodeStep(out: Numbers, step: RegionStep, memory: DataView): void {
-  const { effects } = step;
-  out.push(step.rec, step.page, step.spec.id, step.next, step.unsureFlags ? 1 : 0);
-  out.push(...step.unsure, ...step.reads, ...step.writes);
-  out.push(WAYS.indexOf(effects.way), TRANSFERS.indexOf(effects.transfer));
-  out.push(...effects.reads, ...effects.writes, ...effects.unsure);
-  let flags = 0;
-  FLAGS.forEach((name, i) => {
-    if (effects[name]) flags |= 1 << i;
-  });
-  out.push(flags);
-  for (let i = 0; i < WORDS; i++) out.push(memory.getInt32(step.rec + i * 4, true));
-}
-
-function encodeEnd(out: Numbers, end: BlockEnd): void {
-  out.push(ENDS.indexOf(end.kind));
-  switch (end.kind) {
-    case 'fall':
-      out.push(end.next);
-      break;
-    case 'branch':
-      out.push(end.taken, end.next, end.likely === undefined ? -1 : end.likely ? 1 : 0);
-      break;
-    case 'jump':
-      out.push(end.taken);
-      break;
-    case 'address':
-      out.push(end.places.length, ...end.places);
-      break;
-    case 'stop':
-      out.push(end.record, end.page);
-      break;
-    default:
+  #putEnd(end: BlockEnd): void {
+    this.#put(ENDS.indexOf(end.kind));
+    switch (end.kind) {
+      case 'fall':
+        this.#putPlace(end.next);
+        break;
+      case 'branch':
+        this.#putPlace(end.taken);
+        this.#putPlace(end.next);
+        this.#put(end.likely === undefined ? -1 : end.likely ? 1 : 0);
+        break;
+      case 'jump':
+        this.#putPlace(end.taken);
+        break;
+      case 'address':
+        this.#put(end.places.length);
+        for (const place of end.places) this.#putPlace(place);
+        break;
+      case 'stop':
+        this.#put(end.record);
+        this.#put(end.page);
+        break;
+      default:
+    }
   }
 }
 
 /** Reads regions, putting their records at their addresses in `memory`. `specs` are the handlers by id, less `firstId`. */
 export function decodeRegions(
-  numbers: Float64Array,
+  numbers: Int32Array,
   memory: DataView,
   specs: readonly HandlerSpec[],
   firstId: number,
 ): PlannedRegion[] {
-  return new Reader(numbers, memory, specs, firstId).regions();
+  return new Reader(numbers, memory, specs, firstId).message();
 }
 
 class Reader {
-  readonly #numbers: Float64Array;
+  readonly #numbers: Int32Array;
   readonly #memory: DataView;
   readonly #specs: readonly HandlerSpec[];
   readonly #firstId: number;
+  #effects: readonly Effects[] = [];
   #at = 0;
 
-  constructor(numbers: Float64Array, memory: DataView, specs: readonly HandlerSpec[], firstId: number) {
+  constructor(numbers: Int32Array, memory: DataView, specs: readonly HandlerSpec[], firstId: number) {
     this.#numbers = numbers;
     this.#memory = memory;
     this.#specs = specs;
     this.#firstId = firstId;
   }
 
-  regions(): PlannedRegion[] {
-    return this.#list(() => {
-      const [entry, key, instructions, shadow] = [this.#next(), this.#next(), this.#next(), this.#next()];
-      const pages = this.#map();
-      const exits = this.#map();
-      const blocks = this.#list(() => this.#block());
-      const plan: RegionPlan = { entry, key, instructions, pages, blocks };
-      return { plan, shadow, exits };
-    });
+  message(): PlannedRegion[] {
+    this.#effects = this.#list(() => this.#readEffects());
+    return this.#list(() => this.#region());
   }
 
   #next(): number {
     return this.#numbers[this.#at++]!;
+  }
+
+  #place(): number {
+    const half = this.#next();
+    return half * 2 + this.#next();
   }
 
   #list<T>(item: () => T): T[] {
@@ -130,35 +192,16 @@ class Reader {
     return items;
   }
 
-  #map(): Map<number, number> {
-    return new Map(this.#list(() => [this.#next(), this.#next()] as const));
-  }
-
   #masks(): Masks {
     return [this.#next(), this.#next()];
   }
 
-  #block(): Block {
-    const place = this.#next();
-    const steps = this.#list(() => this.#step());
-    return { place, steps, end: this.#end() };
+  #packedMasks(): Masks {
+    const both = this.#next();
+    return [both & 0xffff, both >>> 16];
   }
 
-  #step(): RegionStep {
-    const [rec, page, id, next, unsureFlags] = [
-      this.#next(),
-      this.#next(),
-      this.#next(),
-      this.#next(),
-      this.#next() !== 0,
-    ];
-    const [unsure, reads, writes] = [this.#masks(), this.#masks(), this.#masks()];
-    const effects = this.#effects();
-    for (let i = 0; i < WORDS; i++) this.#memory.setInt32(rec + i * 4, this.#next(), true);
-    return { rec, page, spec: this.#specs[id - this.#firstId]!, next, unsureFlags, unsure, reads, writes, effects };
-  }
-
-  #effects(): Effects {
+  #readEffects(): Effects {
     const way = WAYS[this.#next()]!;
     const transfer = TRANSFERS[this.#next()]!;
     const [reads, writes, unsure] = [this.#masks(), this.#masks(), this.#masks()];
@@ -167,19 +210,43 @@ class Reader {
     return { way, transfer, reads, writes, unsure, ...(flags as Record<(typeof FLAGS)[number], boolean>), why: '' };
   }
 
+  #region(): PlannedRegion {
+    const [entry, key, instructions, shadow] = [this.#next(), this.#next(), this.#next(), this.#next()];
+    const pages = new Map(this.#list(() => [this.#next(), this.#next() >>> 0] as const));
+    const exits = new Map(this.#list(() => [this.#place(), this.#next()] as const));
+    const blocks = this.#list(() => this.#block());
+    const plan: RegionPlan = { entry, key, instructions, pages, blocks };
+    return { plan, shadow, exits };
+  }
+
+  #block(): Block {
+    const place = this.#place();
+    const steps = this.#list(() => this.#step());
+    return { place, steps, end: this.#end() };
+  }
+
+  #step(): RegionStep {
+    const [rec, page, id, next] = [this.#next(), this.#next(), this.#next(), this.#place()];
+    const [unsure, reads, writes] = [this.#packedMasks(), this.#packedMasks(), this.#packedMasks()];
+    const effects = this.#effects[this.#next()]!;
+    for (let i = 0; i < WORDS; i++) this.#memory.setInt32(rec + i * 4, this.#next(), true);
+    const spec = this.#specs[(id >> 1) - this.#firstId]!;
+    return { rec, page, spec, next, unsureFlags: (id & 1) !== 0, unsure, reads, writes, effects };
+  }
+
   #end(): BlockEnd {
     const kind = ENDS[this.#next()]!;
     switch (kind) {
       case 'fall':
-        return { kind, next: this.#next() };
+        return { kind, next: this.#place() };
       case 'branch': {
-        const [taken, next, likely] = [this.#next(), this.#next(), this.#next()];
+        const [taken, next, likely] = [this.#place(), this.#place(), this.#next()];
         return { kind, taken, next, likely: likely < 0 ? undefined : likely === 1 };
       }
       case 'jump':
-        return { kind, taken: this.#next() };
+        return { kind, taken: this.#place() };
       case 'address':
-        return { kind, places: this.#list(() => this.#next()) };
+        return { kind, places: this.#list(() => this.#place()) };
       case 'stop':
         return { kind, record: this.#next(), page: this.#next() };
       default:

@@ -4,7 +4,7 @@ import type { CountOptions } from './print-region.ts';
 /** Regions to be translated, self-contained: it can be sent to another thread. */
 export interface TranslationJob {
   /** The regions, as `encodeRegions` writes them. */
-  readonly regions: Float64Array<ArrayBuffer>;
+  readonly regions: Int32Array<ArrayBuffer>;
   readonly count: CountOptions;
 }
 
