@@ -23,7 +23,7 @@ export const directHost: Micro = micro('direct_host', ['i64', 'i32'], ['i32'], (
 });
 
 /** Lowers `n` to the elements of `size` bytes that are left in the page of `linear`. */
-function withinPage(m: Machine, n: Val<'i64'>, linear: Val<'i64'>, size: Val<'i64'>): void {
+export function withinPage(m: Machine, n: Val<'i64'>, linear: Val<'i64'>, size: Val<'i64'>): void {
   const fits = m.let(m.divU(m.sub(m.i64(4096), m.and(linear, 0xfff)), size));
   m.set(n, m.select(m.ltU(fits, n), fits, n));
 }
@@ -65,6 +65,35 @@ export const copyRun: Micro = faultingMicro('copy_run', ['i64', 'i64', 'i64', 'i
     m.set(bytes, m.sub(bytes, part));
     m.brIf(again, bytes);
   });
+});
+
+/**
+ * Copies up to `count` elements backward (DF set) within one page of source and destination. Parameters: first source and
+ * destination element, count, element size. temp[6] is the number copied.
+ */
+export const copyRunBackward: Micro = faultingMicro('copy_run_backward', ['i64', 'i64', 'i64', 'i32'], (m) => {
+  const from = m.param('i64', 0);
+  const to = m.param('i64', 1);
+  const n = m.param('i64', 2);
+  const size = m.let(m.extU(m.param('i32', 3)));
+  m.put('temp', 0, 6);
+  for (const at of [from, to]) {
+    // elements that reach over the end of the page are not for runs
+    m.if(m.gtU(m.add(m.and(at, 0xfff), size), 4096), () => m.return(m.i32(0)));
+    const fits = m.let(m.add(m.divU(m.and(at, 0xfff), size), 1));
+    m.set(n, m.select(m.ltU(fits, n), fits, n));
+  }
+  m.if(m.leU(n, 1), () => m.return(m.i32(0)));
+  const back = m.let(m.mul(m.sub(n, 1), size));
+  const source = m.let(m.invoke(directHost, m.let(m.sub(from, back)), m.i32(0)));
+  m.if(m.eqz(source), () => m.return(m.i32(0)));
+  const target = m.let(m.invoke(directHost, m.let(m.sub(to, back)), m.i32(1)));
+  m.if(m.eqz(target), () => m.return(m.i32(0)));
+  const bytes = m.let(m.wrap(m.mul(n, size)));
+  // a destination below an overlapping source repeats it: left to the elements
+  m.if(m.and(m.ltU(m.sub(source, target), bytes), m.ne(source, target)), () => m.return(m.i32(0)));
+  m.memoryCopy(target, source, bytes);
+  m.put('temp', n, 6);
 });
 
 /**

@@ -2,13 +2,18 @@ import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import type { Int, Machine } from './machine.ts';
-import { copyRun, fillRun } from './string-run.ts';
+import { copyRun, copyRunBackward, fillRun } from './string-run.ts';
+import { compareRun, scanRun } from './string-search.ts';
 import { Flag, Reg, Seg } from './vectors.ts';
 
 type ElementBits = 8 | 16 | 32 | 64;
 
 /** Elements a repeated instruction handles before it lets events in; keeps interrupt latency and slices short. */
 const BURST = 256;
+/** The same for comparisons, which go on many at once. */
+const COMPARE_BURST = 32;
+/** Pages' worth of elements handled at once before events are let in. */
+const MAX_RUNS = 16;
 
 function addressBits(m: Machine): 16 | 32 | 64 {
   return m.variant.addressSize as 16 | 32 | 64;
@@ -36,8 +41,11 @@ const accumulatorSize = (bits: ElementBits): ElementBits => bits;
 interface Body {
   /** Does one element: may fault before it changes anything. Advances its pointers. */
   readonly element: (m: Machine, bits: ElementBits, step: Val<'i64'>) => void;
-  /** Handles many elements at once and advances everything; leaves `m.get('temp', 6)` as the number done, 0 if it could not. */
-  readonly run?: (m: Machine, bits: ElementBits, count: Val<'i64'>) => void;
+  /**
+   * Handles many elements at once and advances the pointers; leaves `m.get('temp', 6)` as the number done, 0 if it could not.
+   * One that compares stops before the element that ends the repeat and leaves at least one.
+   */
+  readonly run?: (m: Machine, bits: ElementBits, count: Val<'i64'>, backward: boolean) => void;
   /** Compares: the repeat ends by ZF. */
   readonly compares?: boolean;
 }
@@ -53,19 +61,32 @@ function string(name: string, opcode: number, body: Body): void {
     const count = pointer(m, Reg.CX);
     m.if(m.ne(count, 0), () => {
       if (body.run !== undefined) {
-        m.if(m.gtS(step, 0), () => {
-          body.run!(m, bits, count);
-          const done = m.let(m.get('temp', 6));
-          m.if(m.ne(done, 0), () => {
+        const runs = m.local('i32');
+        m.set(runs, MAX_RUNS);
+        m.block((single) => {
+          m.loop((again) => {
+            m.if(
+              m.gtS(step, 0),
+              () => body.run!(m, bits, count, false),
+              () => body.run!(m, bits, count, true),
+              true,
+            );
+            const done = m.let(m.get('temp', 6));
+            m.brIf(single, m.eqz(done));
             m.set(count, m.sub(count, done));
             setPointer(m, Reg.CX, count);
-            m.if(m.ne(count, 0), () => m.repeat());
-            m.done();
+            if (body.compares) m.br(single);
+            else {
+              m.if(m.eqz(count), () => m.done());
+              m.set(runs, m.sub(runs, 1));
+              m.brIf(again, runs);
+              m.repeat();
+            }
           });
         });
       }
       const left = m.local('i32');
-      m.set(left, BURST);
+      m.set(left, body.compares ? COMPARE_BURST : BURST);
       m.block((done) => {
         m.loop((again) => {
           body.element(m, bits, step);
@@ -96,28 +117,42 @@ string('movs', 0xa4, {
     setPointer(m, Reg.SI, m.add(si, step));
     setPointer(m, Reg.DI, m.add(di, step));
   },
-  run: (m, bits, count) => {
+  run: (m, bits, count, backward) => {
     const si = pointer(m, Reg.SI);
     const di = pointer(m, Reg.DI);
     const from = m.sourceLinear(si, bits / 8);
     const to = m.segmentLinear(Seg.ES, di, bits / 8, true);
-    const most = m.let(room(m, bits, count, si, di));
-    m.invoke(copyRun, from, to, most, m.i32(bits / 8));
-    const bytes = m.let(m.mul(m.get('temp', 6), bits / 8));
-    m.if(m.ne(bytes, 0), () => {
-      setPointer(m, Reg.SI, m.add(si, bytes));
-      setPointer(m, Reg.DI, m.add(di, bytes));
-    });
+    const most = m.let(room(m, bits, count, backward, si, di));
+    m.invoke(backward ? copyRunBackward : copyRun, from, to, most, m.i32(bits / 8));
+    advance(m, bits, backward, [Reg.SI, si], [Reg.DI, di]);
   },
 });
 
-/** Elements that fit below the wrap of the address size; outside 64-bit mode one, so that every element is checked. */
-function room(m: Machine, bits: ElementBits, count: Val<'i64'>, ...offsets: Val<'i64'>[]): Val<'i64'> {
+/** Moves pointers by the elements that a run has done. */
+function advance(m: Machine, bits: ElementBits, backward: boolean, ...pointers: [reg: number, at: Val<'i64'>][]): void {
+  const bytes = m.let(m.mul(m.get('temp', 6), bits / 8));
+  m.if(m.ne(bytes, 0), () => {
+    for (const [reg, at] of pointers) setPointer(m, reg, backward ? m.sub(at, bytes) : m.add(at, bytes));
+  });
+}
+
+/**
+ * Elements before the wrap of the address size; none outside 64-bit mode when the segments have limits, so that every element
+ * is checked.
+ */
+function room(
+  m: Machine,
+  bits: ElementBits,
+  count: Val<'i64'>,
+  backward: boolean,
+  ...offsets: Val<'i64'>[]
+): Val<'i64'> {
   const most = m.let(count);
   const span = addressBits(m);
   if (span !== 64) {
     for (const o of offsets) {
-      const fits = m.let(m.shrU(m.sub(m.i64(span === 32 ? 0x1_0000_0000 : 0x1_0000), o), Math.log2(bits / 8)));
+      const bytes = backward ? m.add(o, bits / 8) : m.sub(m.i64(span === 32 ? 0x1_0000_0000 : 0x1_0000), o);
+      const fits = m.let(m.shrU(bytes, Math.log2(bits / 8)));
       m.set(most, m.select(m.ltU(fits, most), fits, most));
     }
   }
@@ -135,13 +170,16 @@ string('stos', 0xaa, {
     m.storeLinear(m.segmentLinear(Seg.ES, di, bits / 8, true), bits, m.gpr(Reg.AX, accumulatorSize(bits)));
     setPointer(m, Reg.DI, m.add(di, step));
   },
-  run: (m, bits, count) => {
+  run: (m, bits, count, backward) => {
+    if (backward) {
+      m.put('temp', 0, 6);
+      return;
+    }
     const di = pointer(m, Reg.DI);
     const to = m.segmentLinear(Seg.ES, di, bits / 8, true);
-    const most = m.let(room(m, bits, count, di));
+    const most = m.let(room(m, bits, count, false, di));
     m.invoke(fillRun, to, m.get('regs', Reg.AX), most, m.i32(bits / 8));
-    const bytes = m.let(m.mul(m.get('temp', 6), bits / 8));
-    m.if(m.ne(bytes, 0), () => setPointer(m, Reg.DI, m.add(di, bytes)));
+    advance(m, bits, false, [Reg.DI, di]);
   },
 });
 
@@ -156,6 +194,17 @@ string('lods', 0xac, {
 
 string('cmps', 0xa6, {
   compares: true,
+  run: (m, bits, count, backward) => {
+    m.put('temp', 0, 6);
+    if (backward) return;
+    const si = pointer(m, Reg.SI);
+    const di = pointer(m, Reg.DI);
+    const from = m.sourceLinear(si, bits / 8);
+    const to = m.segmentLinear(Seg.ES, di, bits / 8);
+    const most = m.let(room(m, bits, m.sub(count, 1), false, si, di));
+    m.invoke(compareRun, from, to, most, m.i32(bits / 8), m.i32(m.variant.rep === 'repe' ? 1 : 0));
+    advance(m, bits, false, [Reg.SI, si], [Reg.DI, di]);
+  },
   element: (m, bits, step) => {
     const si = pointer(m, Reg.SI);
     const di = pointer(m, Reg.DI);
@@ -169,6 +218,15 @@ string('cmps', 0xa6, {
 
 string('scas', 0xae, {
   compares: true,
+  run: (m, bits, count, backward) => {
+    m.put('temp', 0, 6);
+    if (backward) return;
+    const di = pointer(m, Reg.DI);
+    const to = m.segmentLinear(Seg.ES, di, bits / 8);
+    const most = m.let(room(m, bits, m.sub(count, 1), false, di));
+    m.invoke(scanRun(bits), to, m.get('regs', Reg.AX), most, m.i32(m.variant.rep === 'repe' ? 1 : 0));
+    advance(m, bits, false, [Reg.DI, di]);
+  },
   element: (m, bits, step) => {
     const di = pointer(m, Reg.DI);
     const a = m.gpr(Reg.AX, bits);
