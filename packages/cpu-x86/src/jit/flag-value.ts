@@ -29,8 +29,8 @@ export interface Given {
 /** All six given, or changed ones of an earlier value: computed when somebody asks. */
 export interface All {
   readonly form: 'all';
-  /** All six at their EFLAGS positions. */
-  readonly flags: () => Val<'i32'>;
+  /** All six at their EFLAGS positions. Replaced by a name for the result where what it is made from is about to change. */
+  flags: () => Val<'i32'>;
   /** What `flags` refers to. */
   readonly parts: readonly Val[];
   /** CF as 0 or 1, when known by itself. */

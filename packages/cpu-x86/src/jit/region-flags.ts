@@ -241,6 +241,11 @@ export abstract class RegionFlags extends RegionOperands {
     if (state.at === 'cells') this.set(this.#flagLocals.kind, IN_CELLS);
     else if (state.at === 'value' && !state.inLocals) {
       const f = this.#flagLocals;
+      if (state.value.form === 'all') {
+        // exits of this block ask for it again, and it may be made from the flag locals that are set here
+        const flags = this.let(state.value.flags());
+        state.value.flags = () => flags;
+      }
       const kind = this.#setLocals(state.value);
       const value = kind === undefined ? undefined : fromCells(kind, f.a, f.b, f.res);
       after =

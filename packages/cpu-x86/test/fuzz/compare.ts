@@ -113,7 +113,7 @@ export function compare(
       const target = Math.min(program.limit, last + step, happening?.at ?? Number.POSITIVE_INFINITY);
       a.to(target);
       b.to(target);
-      if (a.bench.lost) return undefined;
+      if (a.bench.lost || b.bench.lost) return undefined;
       const lines = a.bench.difference(b.bench) ?? [];
       if (a.trace.join() !== b.trace.join()) lines.push(`exits ${a.trace.join(' ')}  |  ${b.trace.join(' ')}`);
       if (lines.length > 0) return fail(target, lines);
