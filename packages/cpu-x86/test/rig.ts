@@ -1,5 +1,5 @@
 import { MEMORY_LAYOUT, PAGE_MAP_READ, PAGE_MAP_WRITE, type WasmMemory, wasmHost } from '@sterna/core';
-import { type CpuHost, X86Cpu } from '../src/index.ts';
+import { type CpuHost, X86Cpu, X86Engine } from '../src/index.ts';
 
 /** A machine without devices: `ramSize` bytes of RAM at physical 0, and a CPU in reset-like 64-bit flat state. */
 export class Rig {
@@ -8,7 +8,7 @@ export class Rig {
   readonly view: DataView;
   readonly cpu: X86Cpu;
 
-  constructor(ramSize = 1 << 20, host: Partial<CpuHost> = {}) {
+  constructor(ramSize = 1 << 20, host: Partial<CpuHost> = {}, makeEngine?: (memory: WasmMemory) => X86Engine) {
     const pages = (MEMORY_LAYOUT.ram + ramSize) >>> 16;
     this.memory = new wasmHost.Memory({ initial: pages, maximum: pages, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -17,7 +17,7 @@ export class Rig {
     const floating = (): never => {
       throw new Error('no device there');
     };
-    this.cpu = new X86Cpu(this.memory, {
+    const cpuHost: CpuHost = {
       mmioRead: () => 0xffffffff | 0,
       mmioWrite: () => {},
       pioRead: floating,
@@ -32,7 +32,13 @@ export class Rig {
       armDeadline: () => {},
       deadlinePending: () => false,
       ...host,
-    });
+    };
+    this.cpu = new X86Cpu(
+      this.memory,
+      cpuHost,
+      undefined,
+      () => makeEngine?.(this.memory) ?? new X86Engine(this.memory),
+    );
   }
 
   /** Maps a guest-physical page to an offset in RAM. */
