@@ -25,7 +25,7 @@ export interface Runner {
 /** Longest stretch without comparing. */
 const STRIDE = 3000;
 /** Events with which a run is given up as never ending. */
-const MOST_EVENTS = 20_000;
+const MOST_EVENTS = 100_000;
 
 /** One processor running one program up to given instruction counts. */
 class Run {
