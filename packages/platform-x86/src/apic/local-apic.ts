@@ -1,4 +1,4 @@
-import type { Timer, VirtualClock } from '@sterna/core';
+import type { VirtualClock } from '@sterna/core';
 import type { LoadGate } from '../support/load-gate.ts';
 import type { ApicBus, ApicOnBus } from './apic-bus.ts';
 import type { CpuPort, LocalApicPort } from './cpu-port.ts';
@@ -17,12 +17,10 @@ import {
   DM_SMI,
   ESR_ILLEGAL_ADDRESS,
   LVT_COUNT,
-  LVT_DEADLINE,
   LVT_LEVEL,
   LVT_LINT0,
   LVT_LINT1,
   LVT_MASKED,
-  LVT_PERIODIC,
   LVT_TIMER,
   PHYS_LIMIT,
   REG_APR,
@@ -46,6 +44,7 @@ import {
   REG_VERSION,
   SVR_ENABLE,
 } from './registers.ts';
+import { LocalTimer } from './timer.ts';
 import { clearBit, highestBit, setBit, testBit } from './vectors.ts';
 import { readX2apic, writeX2apic, x2apicLogicalId } from './x2apic.ts';
 
@@ -64,7 +63,7 @@ const X2APIC_BROADCAST = 0xffff_ffff;
  *
  * @see SDM vol. 3A §11; QEMU hw/intc/apic.c, v10.0
  */
-export class LocalApic implements ApicOnBus, LocalApicPort {
+export class LocalApic extends LocalTimer implements ApicOnBus, LocalApicPort {
   readonly index: number;
   apicbase = 0;
   id: number;
@@ -76,47 +75,31 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
   readonly isr = new Uint32Array(8);
   readonly tmr = new Uint32Array(8);
   readonly irr = new Uint32Array(8);
-  readonly lvt = new Uint32Array(LVT_COUNT);
   esr = 0;
   readonly icr = new Uint32Array(2);
-  divideConf = 0;
-  /** log2 of the timer's divider. */
-  countShift = 0;
-  initialCount = 0;
-  /** Virtual ns. */
-  initialCountLoadTime = 0;
-  /** Virtual ns of the last deadline, also when it has passed. */
-  nextTime = 0;
-  /** Virtual ns of the armed deadline, -1 when there is none. */
-  timerExpiry = -1;
   sipiVector = 0;
   waitForSipi = false;
 
   readonly #initialId: number;
   readonly #cpu: CpuPort;
   readonly #bus: ApicBus;
-  readonly #clock: VirtualClock;
   readonly #gate: LoadGate;
-  readonly #timer: Timer;
   #line = false;
-  /** A one-shot count ran out and the mode became periodic since: nothing counts until the next initial count. */
-  #stopped = false;
 
   constructor(index: number, id: number, cpu: CpuPort, bus: ApicBus, clock: VirtualClock, gate: LoadGate) {
+    super(`apic${index}`, clock);
     this.index = index;
     this.#initialId = id;
     this.id = id;
     this.#cpu = cpu;
     this.#bus = bus;
-    this.#clock = clock;
     this.#gate = gate;
-    this.#timer = clock.timer(`apic${index}`, () => this.#timerExpired());
   }
 
   /** Leaves the bus. */
   detach(): void {
     this.#bus.detachApic(this);
-    this.#timer.cancel();
+    this.cancelTimer();
   }
 
   /** Power-on and system reset. */
@@ -144,14 +127,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     this.lvt.fill(LVT_MASKED);
     this.esr = 0;
     this.icr.fill(0);
-    this.divideConf = 0;
-    this.countShift = 0;
-    this.initialCount = 0;
-    this.initialCountLoadTime = 0;
-    this.nextTime = 0;
-    this.timerExpiry = -1;
-    this.#stopped = false;
-    this.#timer.cancel();
+    this.resetTimer();
     this.waitForSipi = !this.isBsp;
     this.updateLine();
   }
@@ -210,10 +186,8 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   /** After a load: rebuilds the timer, and tells the CPU the level whatever it was told before. */
   restore(): void {
-    this.#stopped = false;
     this.#bus.place(this, pageOf(this.apicbase));
-    if (this.timerExpiry !== -1) this.#timer.arm(this.timerExpiry);
-    else this.#timer.cancel();
+    this.restoreTimer();
     this.#line = this.#requests();
     this.#cpu.setInterruptLine(this.#line);
   }
@@ -280,7 +254,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     if (!this.#gate.loading) {
       const lint0 = this.lvt[LVT_LINT0]!;
       const fixed = ((lint0 >> 8) & 7) === DM_FIXED;
-      if (level) this.#deliverLocal(LVT_LINT0);
+      if (level) this.deliverLocal(LVT_LINT0);
       else if (fixed && (lint0 & LVT_LEVEL) !== 0) clearBit(this.irr, lint0 & 0xff);
     }
     this.updateLine();
@@ -288,10 +262,10 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
 
   /** An NMI from outside: QMP `inject-nmi` and chipset NMIs arrive at LINT1. */
   externalNmi(): void {
-    this.#deliverLocal(LVT_LINT1);
+    this.deliverLocal(LVT_LINT1);
   }
 
-  #deliverLocal(entry: number): void {
+  protected override deliverLocal(entry: number): void {
     const lvt = this.lvt[entry]!;
     if ((lvt & LVT_MASKED) !== 0) return;
     switch ((lvt >> 8) & 7) {
@@ -307,71 +281,6 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
       default: // ExtINT is part of updateLine; INIT does not exist in an LVT entry
         break;
     }
-  }
-
-  // --- timer: 1 GHz divided by 2^countShift ---
-
-  #units(now: number): number {
-    return Math.floor((now - this.initialCountLoadTime) / 2 ** this.countShift);
-  }
-
-  get #deadlineMode(): boolean {
-    return (this.lvt[LVT_TIMER]! & LVT_DEADLINE) !== 0;
-  }
-
-  /** A TSC deadline is armed. */
-  get deadlinePending(): boolean {
-    return this.#deadlineMode && this.timerExpiry !== -1;
-  }
-
-  armDeadline(delay: number | undefined): void {
-    if (!this.#deadlineMode) return;
-    this.timerExpiry = -1;
-    this.#timer.cancel();
-    if (delay === undefined) return;
-    this.nextTime = this.#clock.now() + delay;
-    this.timerExpiry = this.nextTime;
-    this.#timer.arm(this.nextTime);
-  }
-
-  /** Counter value at `now`. */
-  currentCount(now: number): number {
-    if (this.#stopped || this.#deadlineMode) return 0;
-    const units = this.#units(now);
-    if ((this.lvt[LVT_TIMER]! & LVT_PERIODIC) === 0) return units >= this.initialCount ? 0 : this.initialCount - units;
-    return this.initialCount === 0 ? 0 : this.initialCount - (units % (this.initialCount + 1));
-  }
-
-  /** Arms the next deadline as seen from `now`. A period is one unit longer than the initial count. */
-  #armTimer(now: number): void {
-    this.timerExpiry = -1;
-    const units = this.#nextUnits(now);
-    if (units < 0) {
-      this.#timer.cancel();
-      return;
-    }
-    this.nextTime = this.initialCountLoadTime + units * 2 ** this.countShift;
-    this.timerExpiry = this.nextTime;
-    this.#timer.arm(this.nextTime);
-  }
-
-  #nextUnits(now: number): number {
-    const timer = this.lvt[LVT_TIMER]!;
-    if ((timer & LVT_MASKED) !== 0 || this.#stopped) return -1;
-    const units = this.#units(now);
-    const period = this.initialCount + 1;
-    if ((timer & LVT_PERIODIC) === 0) return units >= this.initialCount ? -1 : period;
-    return this.initialCount === 0 ? -1 : (Math.floor(units / period) + 1) * period;
-  }
-
-  #timerExpired(): void {
-    this.#deliverLocal(LVT_TIMER);
-    if (this.#deadlineMode) {
-      this.timerExpiry = -1;
-      return;
-    }
-    // From the deadline, not from the clock: a late loop must not stretch the period.
-    this.#armTimer(this.nextTime);
   }
 
   // --- destinations ---
@@ -457,7 +366,7 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
       case REG_INITIAL_COUNT:
         return this.initialCount;
       case REG_CURRENT_COUNT:
-        return this.currentCount(this.#clock.now());
+        return this.currentCount(this.clock.now());
       case REG_DIVIDE:
         return this.divideConf;
       default:
@@ -500,15 +409,10 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
         this.icr[1] = value;
         break;
       case REG_INITIAL_COUNT:
-        if (this.#deadlineMode) break;
-        this.#stopped = false;
-        this.initialCount = value >>> 0;
-        this.initialCountLoadTime = this.#clock.now();
-        this.#armTimer(this.initialCountLoadTime);
+        this.setInitialCount(value);
         break;
       case REG_DIVIDE:
-        this.divideConf = value & 0xb;
-        this.countShift = ((this.divideConf & 3) + ((this.divideConf >> 1) & 4) + 1) & 7;
+        this.setDivider(value);
         break;
       default:
         if (!isReadOnly(index)) this.esr |= ESR_ILLEGAL_ADDRESS;
@@ -519,26 +423,11 @@ export class LocalApic implements ApicOnBus, LocalApicPort {
     const before = this.lvt[entry]!;
     this.lvt[entry] = value;
     if (entry === LVT_TIMER) {
-      this.#timerModeChanged(before, value);
+      this.timerModeChanged(before, value);
     } else if (entry === LVT_LINT0) {
       // Unmasking a fixed LINT0 while the 8259 asks latches the request at once.
-      if (this.#bus.picOutput) this.#deliverLocal(LVT_LINT0);
+      if (this.#bus.picOutput) this.deliverLocal(LVT_LINT0);
       this.updateLine();
-    }
-  }
-
-  #timerModeChanged(before: number, after: number): void {
-    const now = this.#clock.now();
-    if (((before ^ after) & LVT_DEADLINE) !== 0) {
-      // Entering and leaving the deadline mode disarms the timer (SDM vol. 3A §11.5.4.1).
-      this.initialCount = 0;
-      this.timerExpiry = -1;
-      this.#timer.cancel();
-    } else if (!this.#deadlineMode) {
-      const wasOneShot = (before & LVT_PERIODIC) === 0;
-      const ranOut = wasOneShot && this.#units(now) >= this.initialCount;
-      this.#stopped ||= ranOut && (after & LVT_PERIODIC) !== 0;
-      this.#armTimer(now);
     }
   }
 
