@@ -26,8 +26,6 @@ export interface LockstepEngine {
   readonly name: string;
   /** `-cpu` text. */
   readonly cpu: string;
-  /** How guest code is translated. */
-  readonly translation: TranslationOptions;
   /** Most instructions in a slice, by the number of slices before it. */
   readonly slice: (n: number) => number;
   /** How code is translated. */
