@@ -105,9 +105,7 @@ export class Jit implements CpuTranslator {
       this.statistics.invalidated += this.#store.invalidate(address, length);
     };
     cache.onClear = () => this.#dropAll();
-    const wanted = (globalThis as { STERNA_JIT?: number }).STERNA_JIT;
-    (globalThis as { STERNA_LAST_JIT?: unknown }).STERNA_LAST_JIT = this;
-    this.options = wanted === undefined ? options : { ...options, threshold: wanted };
+    this.options = options;
   }
 
   /** How it works; may be changed between slices. */
