@@ -36,6 +36,8 @@ export class DecodeCache {
   readonly #withholdWrites: () => void;
   /** Told of code that is dropped: host address and length, or everything. */
   onInvalidate: (host: number, length: number) => void = () => {};
+  /** Told before the records of a run become links: address of the first, end, and their host page. */
+  onDrop: (first: number, end: number, hostPage: number) => void = () => {};
   /** Told before everything is dropped. */
   onClear: () => void = () => {};
   /** Newest run + 1 of each host page. */
@@ -357,6 +359,7 @@ export class DecodeCache {
     const crossing = this.#crossing[run]!;
     if (crossing > 0) this.#view.setInt32(crossing + REC.link, 0, true);
     const count = this.#count[run]!;
+    this.onDrop(this.#record[run]!, this.#record[run]! + count * REC.size, page * PAGE);
     for (let i = 0, rec = this.#record[run]!; i < count; i++, rec += REC.size) {
       this.#forget(rec);
       if (crossing !== 0) continue;

@@ -104,6 +104,9 @@ export class Jit implements CpuTranslator {
     cache.onInvalidate = (address, length) => {
       this.statistics.invalidated += this.#store.invalidate(address, length);
     };
+    cache.onDrop = (first, end, hostPage) => {
+      this.statistics.invalidated += this.#store.recordsDropped(first, end, hostPage);
+    };
     cache.onClear = () => this.#dropAll();
     this.options = options;
   }

@@ -117,6 +117,26 @@ export class RegionStore {
     return count;
   }
 
+  /**
+   * Records of a host page are about to become links. Regions die whose code has not changed but who hand such a record to the
+   * interpreter's function of its instruction, or are still to be written from it. Answers how many.
+   */
+  recordsDropped(first: number, end: number, hostPage: number): number {
+    const regions = this.#byPage.get(hostPage);
+    if (regions === undefined) return 0;
+    let count = 0;
+    for (const region of [...regions]) {
+      const written = region.slot >= 0;
+      const uses = region.plan.blocks.some(({ steps }) =>
+        steps.some((s) => s.rec >= first && s.rec < end && (!written || s.effects.way === 'call')),
+      );
+      if (!uses) continue;
+      this.remove(region);
+      count++;
+    }
+    return count;
+  }
+
   /** Removes the oldest regions until at most `goal` bytes of code are left. Answers how many. */
   evict(goal: number): number {
     let count = 0;
