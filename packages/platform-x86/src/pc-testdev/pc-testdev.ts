@@ -49,10 +49,9 @@ export const pcTestdev = defineDevice({
       space: 'io',
       size: IRQ_PORTS,
       defaultBase: 0x2000,
-      ...byteOps(
-        () => 0,
-        (line, level) => lines[line]?.set(level !== 0),
-      ),
+      read: () => 0,
+      // QUIRK: as on QEMU a wider write reaches no line at all.
+      write: (line, level, size) => (size === 1 ? lines[line]?.set(level !== 0) : undefined),
     },
     { name: 'iomem', space: 'mmio', size: WINDOW, defaultBase: 0xff00_0000, ...bytesOps(window) },
   ],

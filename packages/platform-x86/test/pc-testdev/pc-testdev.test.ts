@@ -25,6 +25,7 @@ describe('pc-testdev', () => {
     region('irq-line').write(14, 1, 1);
     region('irq-line').write(14, 0, 1);
     region('irq-line').write(20, 1, 1);
+    region('irq-line').write(11, 1, 4);
     expect(seen).toEqual([
       [14, true],
       [14, false],
