@@ -1,4 +1,3 @@
-import type { LocalApic } from './local-apic.ts';
 import {
   LVT_COUNT,
   REG_CURRENT_COUNT,
@@ -31,6 +30,17 @@ const isLvt = (register: number): boolean => register >= REG_LVT && register < R
 const READ_ONLY: readonly number[] = [REG_ID, REG_VERSION, REG_PPR, REG_LDR, REG_CURRENT_COUNT];
 const READ_WRITE: readonly number[] = [REG_TPR, REG_SVR, REG_ESR, REG_ICR_LOW, REG_INITIAL_COUNT, REG_DIVIDE];
 
+/** What the mode's registers are made of. */
+export interface X2apicState {
+  /** The APIC is in x2APIC mode. */
+  readonly x2apic: boolean;
+  readonly id: number;
+  readonly icr: Uint32Array;
+  readRegister(index: number): number;
+  writeRegister(index: number, value: number): void;
+  setIrq(vector: number, level: boolean): void;
+}
+
 /** The logical id that x2APIC mode derives from the id: cluster of 16 in the high half, one bit of the low half. */
 export function x2apicLogicalId(id: number): number {
   return (((id >>> 4) << 16) | (1 << (id & 15))) >>> 0;
@@ -41,7 +51,7 @@ export function x2apicLogicalId(id: number): number {
  *
  * @returns false for #GP: not in x2APIC mode, or no such register to read (SDM vol. 3A table 11-6).
  */
-export function readX2apic(apic: LocalApic, register: number, out: Uint32Array): boolean {
+export function readX2apic(apic: X2apicState, register: number, out: Uint32Array): boolean {
   if (!apic.x2apic) return false;
   const exists =
     isVectors(register) || isLvt(register) || READ_ONLY.includes(register) || READ_WRITE.includes(register);
@@ -59,7 +69,7 @@ export function readX2apic(apic: LocalApic, register: number, out: Uint32Array):
  *
  * @returns false for #GP: not in x2APIC mode, no such register to write, or reserved bits set.
  */
-export function writeX2apic(apic: LocalApic, register: number, low: number, high: number): boolean {
+export function writeX2apic(apic: X2apicState, register: number, low: number, high: number): boolean {
   if (!apic.x2apic) return false;
   if (register === REG_ICR_LOW) {
     apic.icr[1] = high;
