@@ -67,6 +67,30 @@ export function orderOf(g: FlowGraph): FlowOrder {
   }
 }
 
+/** Blocks of the natural loops of an ordered graph: those that lead back to a header without leaving its loop. */
+export function blocksInLoops(
+  { order, position }: FlowOrder,
+  successors: (block: number) => readonly number[],
+): ReadonlySet<number> {
+  const predecessors = new Map<number, number[]>();
+  for (const b of order) for (const s of successors(b)) predecessors.set(s, [...(predecessors.get(s) ?? []), b]);
+  const found = new Set<number>();
+  for (const b of order) {
+    for (const header of successors(b)) {
+      if (position[header]! > position[b]!) continue;
+      const loop = new Set([header]);
+      const todo = [b];
+      for (let x = todo.pop(); x !== undefined; x = todo.pop()) {
+        if (loop.has(x)) continue;
+        loop.add(x);
+        todo.push(...(predecessors.get(x) ?? []));
+      }
+      for (const x of loop) found.add(x);
+    }
+  }
+  return found;
+}
+
 function postorder(g: FlowGraph): number[] {
   const out: number[] = [];
   const seen = new Uint8Array(g.count);

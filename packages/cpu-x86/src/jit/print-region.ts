@@ -3,7 +3,7 @@ import type { DecodeCache } from '../decode/decode-cache.ts';
 import { REC } from '../interp/records.ts';
 import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import type { Block, RegionPlan, RegionStep } from './former.ts';
-import { type FlowOrder, orderOf } from './graph.ts';
+import { blocksInLoops, type FlowOrder, orderOf } from './graph.ts';
 import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
 import { File, type RegionLinker } from './region-base.ts';
 import { RegionExit } from './region-exit.ts';
@@ -62,6 +62,8 @@ class RegionPrinter {
   readonly #live: { before: Uint8Array; after: Uint8Array };
   readonly #dirty: readonly Masks[];
   readonly #cost: Int32Array;
+  /** Blocks that are executed many times in one go. */
+  readonly #looping: ReadonlySet<number>;
   readonly #used: Masks = [0, 0];
   readonly #written: Masks = [0, 0];
   readonly #labels = new Map<number, Label>();
@@ -105,6 +107,9 @@ class RegionPrinter {
     const successors = (b: number): readonly number[] => edges[b]!;
     this.#live = flagLiveness(plan.blocks, this.#order, successors, (b) => this.#exitsAtEnd(b));
     this.#dirty = dirtyRegisters(plan.blocks, this.#order, successors);
+    // microcode may change translations
+    const calls = plan.blocks.some((b) => b.steps.some((step) => step.effects.way === 'call'));
+    this.#looping = calls ? new Set() : blocksInLoops(this.#order, successors);
     this.#cost = longestPaths(plan.blocks, this.#order, successors);
     for (const b of this.#order.order) {
       for (const s of plan.blocks[b]!.steps) {
@@ -155,6 +160,7 @@ class RegionPrinter {
     this.#checkPages(fail);
     m.writeEntryChecks(fail);
     m.set(m.tlb, m.cell('tlbBase'));
+    m.forgetPages();
     m.reload(this.#used);
     if (this.#options.entries) this.#countEntry();
   }
@@ -179,7 +185,8 @@ class RegionPrinter {
         const at = m.let(m.add(base, m.and(m.wrap(m.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride)));
         const other = m.ne(m.load('i64', at, TLB.exec), linear);
         const moved = m.ne(m.add(m.wrap(linear), m.load('i32', at, TLB.addend)), host | 0);
-        const ask = (): void => m.if(m.eqz(m.call(m.linker.micro(regionPage), linear, m.i32(host))), fail, undefined, false);
+        const ask = (): void =>
+          m.if(m.eqz(m.call(m.linker.micro(regionPage), linear, m.i32(host))), fail, undefined, false);
         m.if(m.or(other, moved), ask, undefined, false);
       }
     });
@@ -214,6 +221,7 @@ class RegionPrinter {
     const m = this.#m;
     const { steps, end } = this.#blocks[b]!;
     m.beginBlock();
+    m.recentPages = this.#looping.has(b);
     m.flags = flags;
     m.dirty = [...this.#dirty[b]!];
     if (steps.length > 0) m.set(m.ic, m.sub(m.ic, steps.length));

@@ -9,6 +9,7 @@ import type { Bits, MemForm, Operand } from '../semantics/operand.ts';
 import { Reg, Seg } from '../semantics/vectors.ts';
 import { cellAddress } from '../state/layout.ts';
 import { TLB } from '../state/memory-map.ts';
+import { type RecentPage, RecentPages } from './recent-pages.ts';
 import { BASED, File, NotInlinable, RegionBase } from './region-base.ts';
 import { regionRead, regionWrite } from './slow-paths.ts';
 
@@ -22,17 +23,57 @@ export abstract class RegionOperands extends RegionBase {
 
   /** Leaves a host address in `host`; slow paths that are not plain RAM leave the region. */
   #hostOf(host: Local<'i32'>, linear: Val<'i64'>, bytes: number, tag: number, slow: Micro): void {
-    this.set(host, this.add(this.and(this.wrap(this.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride), this.tlb));
     const last = bytes === 1 ? linear : this.add(linear, bytes - 1);
+    const base = this.#base;
+    this.#base = undefined;
+    if (!this.recentPages || base === undefined || (bytes & (bytes - 1)) !== 0) {
+      this.#probe(host, linear, this.and(last, -4096), bytes, tag, slow, undefined);
+      return;
+    }
+    const recent = this.#recent.of(base, tag);
+    // one comparison for the page and for an aligned address, which cannot cross into the next
+    const aligned = this.and(linear, this.i64(-4096 | (bytes - 1)));
     this.if(
-      this.eq(this.load('i64', host, tag), this.and(last, -4096)),
-      () => this.set(host, this.add(this.wrap(linear), this.load('i32', host, TLB.addend))),
+      this.eq(aligned, recent.page),
+      () => this.set(host, this.add(this.wrap(linear), recent.addend)),
+      () => this.#probe(host, linear, this.let(this.and(last, -4096)), bytes, tag, slow, recent),
+    );
+  }
+
+  /** Looks a page up in the TLB; remembers it in `recent`. */
+  #probe(
+    host: Local<'i32'>,
+    linear: Val<'i64'>,
+    page: Val<'i64'>,
+    bytes: number,
+    tag: number,
+    slow: Micro,
+    recent: RecentPage | undefined,
+  ): void {
+    this.set(host, this.add(this.and(this.wrap(this.shrU(linear, 7)), (TLB.entries - 1) * TLB.stride), this.tlb));
+    this.if(
+      this.eq(this.load('i64', host, tag), page),
+      () => {
+        if (recent !== undefined) this.#recent.remember(recent, page, this.load('i32', host, TLB.addend));
+        this.set(host, this.add(this.wrap(linear), this.load('i32', host, TLB.addend)));
+      },
       () => {
         this.set(host, this.call(this.linker.micro(slow), linear, this.i32(bytes)));
         this.if(this.eqz(host), () => this.leave(), undefined, false);
       },
       true,
     );
+  }
+
+  /** Whether accesses remember the page last met through their base register: worth it where they are repeated. */
+  recentPages = false;
+  readonly #recent = new RecentPages(this);
+  /** Base register of the address just formed. */
+  #base: number | undefined;
+
+  /** Statement at the region's entry: no page is remembered. */
+  forgetPages(): void {
+    this.#recent.forget();
   }
 
   loadLinear<B extends Bits>(
@@ -283,6 +324,8 @@ export abstract class RegionOperands extends RegionBase {
     if (op.kind !== 'mem') throw new NotInlinable('not a memory operand');
     const desc = this.fieldOf(REC.scale);
     let offset = this.#offset(op);
+    const base = this.fieldOf(REC.reg2);
+    this.#base = op.form !== 'moffs' && base < ZERO_FIELD ? base >> 3 : undefined;
     if (delta !== undefined) {
       offset = this.add(offset, delta);
       if (op.form === 'any' || op.form === 'moffs') offset = this.#cut(offset, desc);
@@ -332,11 +375,13 @@ export abstract class RegionOperands extends RegionBase {
   push(bits: 16 | 32 | 64, value: Int): void {
     const v = value.isSimple ? value : this.let(value);
     const top = this.stackTop(bits / 8);
+    this.#base = Reg.SP;
     this.storeLinear(this.segmentLinear(Seg.SS, top, bits / 8, true), bits, v, { stack: true });
     this.setSp(top);
   }
 
   peek(bits: 16 | 32 | 64, offset = 0): Int {
+    this.#base = Reg.SP;
     const at = this.#narrow(offset === 0 ? this.gprValue(Reg.SP) : this.let(this.add(this.gprValue(Reg.SP), offset)));
     return this.loadLinear(this.segmentLinear(Seg.SS, at, bits / 8), bits, { stack: true }) as Val<IntType>;
   }
