@@ -10,7 +10,7 @@ import { WORLD_NAMES, type WorldName } from './world.ts';
 const MS = 1000;
 const MINUTE = 60 * MS;
 /** A program takes a fraction of a second, making it smaller up to a few minutes. */
-const STUCK_MS = 30 * MS;
+const STUCK_MS = 60 * MS;
 
 /** What a child tells: the seed it is at, or that it is making a program smaller. */
 type Message = { readonly seed: number } | { readonly failed: number } | { readonly instructions: number };
