@@ -27,21 +27,21 @@ export interface Loop extends LoopSource {
   readonly peerShare?: number;
 }
 
-/** The loops; each takes about a second under QEMU TCG. */
+/** The loops; those of computation take two to four seconds under QEMU TCG, so that translating them is a small part. */
 export const LOOPS: readonly Loop[] = [
   {
     name: 'xs',
     group: 'integer loops',
     body: 'mov ebx, eax\nshl ebx, 13\nxor eax, ebx\nmov ebx, eax\nshr ebx, 17\nxor eax, ebx\nmov ebx, eax\nshl ebx, 5\nxor eax, ebx\nadd ecx, eax',
     instructions: 12,
-    iterations: 250_000_000,
+    iterations: 1_000_000_000,
   },
   {
     name: 'mem',
     group: 'integer loops',
     body: 'mov ebx, ebp\nand ebx, 0xfffc\nmov eax, [psi + pbx]\nimul eax, eax, 1664525\nadd eax, 1013904223\nmov [psi + pbx], eax',
     instructions: 8,
-    iterations: 100_000_000,
+    iterations: 400_000_000,
   },
   {
     name: 'crc',
@@ -49,27 +49,27 @@ export const LOOPS: readonly Loop[] = [
     // Table at 128 KiB, data below it.
     body: 'mov edx, ebp\nand edx, 0xffff\nmovzx edx, byte [psi + pdx]\nxor edx, eax\nand edx, 255\nshr eax, 8\nxor eax, [psi + pdx * 4 + 0x20000]',
     instructions: 9,
-    iterations: 150_000_000,
+    iterations: 600_000_000,
   },
   {
     name: 'collatz',
     group: 'integer loops',
     body: 'mov eax, ebp\n.l: test eax, 1\njz .e\nlea eax, [pax + pax * 2 + 1]\n.e: shr eax, 1\ninc ebx\ncmp eax, 1\nja .l',
-    iterations: 2_000_000,
+    iterations: 8_000_000,
   },
   {
     name: 'fib',
     group: 'integer loops',
     body: 'mov eax, 20\ncall .f',
     after: '.f: cmp eax, 2\njb .r\npush pax\ndec eax\ncall .f\npop pax\nsub eax, 2\njmp .f\n.r: add ebx, eax\nret',
-    iterations: 4_000,
+    iterations: 16_000,
   },
   {
     name: 'calls',
     group: 'integer loops',
     body: 'push pax\ncall .f\npop pbx\njmp .g\n.f: add eax, ebx\nret\n.g:',
     instructions: 8,
-    iterations: 50_000_000,
+    iterations: 200_000_000,
   },
   {
     name: 'rmw64',
@@ -78,7 +78,7 @@ export const LOOPS: readonly Loop[] = [
     setup: 'mov rax, 0x9e3779b97f4a7c',
     body: 'mov rdx, rax\nshl rdx, 13\nxor rax, rdx\nmov rdx, rax\nshr rdx, 7\nxor rax, rdx\nmov rdx, rax\nshl rdx, 17\nxor rax, rdx\nmov rdx, rax\nand edx, 0xfff8\nadd [rsi + rdx], rax\nadd rbx, [rsi + rdx]',
     instructions: 15,
-    iterations: 100_000_000,
+    iterations: 400_000_000,
   },
   {
     name: 'addpd',
@@ -87,7 +87,7 @@ export const LOOPS: readonly Loop[] = [
     setup: 'movupd xmm4, [psi + 16]\nmovupd xmm5, [psi + 48]\nmovupd xmm6, [psi + 80]',
     body: 'addpd xmm0, xmm4\naddpd xmm1, xmm5\naddpd xmm2, xmm6\naddpd xmm3, xmm4',
     instructions: 6,
-    iterations: 12_000_000,
+    iterations: 48_000_000,
   },
   {
     name: 'mulpd',
@@ -97,7 +97,7 @@ export const LOOPS: readonly Loop[] = [
       'movupd xmm0, [psi]\nmovupd xmm1, [psi + 32]\nmovupd xmm4, [psi + 64]\nmovupd xmm5, [psi + 64]\ndivpd xmm5, xmm4\ndivpd xmm5, xmm4',
     body: 'mulpd xmm0, xmm4\nmulpd xmm1, xmm5\nmulpd xmm0, xmm5\nmulpd xmm1, xmm4',
     instructions: 6,
-    iterations: 30_000_000,
+    iterations: 120_000_000,
   },
   {
     name: 'mulsd',
@@ -108,7 +108,7 @@ export const LOOPS: readonly Loop[] = [
       'movsd xmm1, [psi + 24]\nmovsd xmm2, [psi + 512]\nmovsd xmm3, [psi + 1024]\nmovapd xmm4, xmm3\naddsd xmm4, xmm4\ndivsd xmm3, xmm4\nmulsd xmm3, xmm1\ndivsd xmm3, xmm2',
     body: 'mulsd xmm0, xmm3\naddsd xmm0, xmm1\nmulsd xmm5, xmm3\naddsd xmm5, xmm2',
     instructions: 6,
-    iterations: 25_000_000,
+    iterations: 100_000_000,
   },
   {
     name: 'daxpy',
@@ -127,7 +127,7 @@ export const LOOPS: readonly Loop[] = [
         movapd [psi + pdx + 0x10000], xmm0
         movapd [psi + pdx + 0x10010], xmm1`,
     instructions: 13,
-    iterations: 10_000_000,
+    iterations: 40_000_000,
   },
   {
     name: 'horner',
@@ -140,7 +140,7 @@ export const LOOPS: readonly Loop[] = [
         subsd xmm0, [psi + 0x3000]
         addsd xmm2, xmm0`,
     instructions: 20,
-    iterations: 6_000_000,
+    iterations: 24_000_000,
   },
   {
     name: 'sse2-copy',
@@ -151,7 +151,7 @@ export const LOOPS: readonly Loop[] = [
         ${[0, 1, 2, 3].map((i) => `movdqa xmm${i}, [psi + pdx + ${i * 16}]`).join('\n')}
         ${[0, 1, 2, 3].map((i) => `movdqa [psi + pdx + ${0x10000 + i * 16}], xmm${i}`).join('\n')}`,
     instructions: 13,
-    iterations: 30_000_000,
+    iterations: 120_000_000,
   },
   {
     name: 'sse2-copy-unaligned',
@@ -162,7 +162,7 @@ export const LOOPS: readonly Loop[] = [
         ${[0, 1, 2, 3].map((i) => `movdqu xmm${i}, [psi + pdx + ${i * 16 + 5}]`).join('\n')}
         ${[0, 1, 2, 3].map((i) => `movdqu [psi + pdx + ${0x10003 + i * 16}], xmm${i}`).join('\n')}`,
     instructions: 13,
-    iterations: 30_000_000,
+    iterations: 120_000_000,
   },
   ...(['movsb', 'movsd'] as const).flatMap((name) =>
     [4, 64].map((kib) => rep(`${name}-${kib}k`, `rep ${name}`, kib, name === 'movsb' ? 1 : 4)),

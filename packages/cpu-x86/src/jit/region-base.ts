@@ -195,6 +195,7 @@ export abstract class RegionBase extends Machine {
       return this.i64(0);
     if (name === 'stackMask' || name === 'ipMask') return this.i64(this.mode.code64 ? -1 : 0xffff_ffff);
     if (name === 'pcPage') return this.pageHere();
+    if (name === 'mxcsr') return this.#mxcsrLocal;
     if (FORBIDDEN.has(name)) throw new NotInlinable(`reads ${name}`);
     return undefined;
   }
@@ -207,7 +208,25 @@ export abstract class RegionBase extends Machine {
       return;
     }
     if (FORBIDDEN.has(name)) throw new NotInlinable(`writes ${name}`);
+    if (name === 'mxcsr') {
+      this.set(this.#mxcsrLocal, value as Val<'i32'>);
+      this.#cells.put(name, this.#mxcsrLocal, index);
+      return;
+    }
     this.#cells.put(name, value, index);
+  }
+
+  /** MXCSR is read by every operation on floats and hardly ever written. */
+  #mxcsr: Local<'i32'> | undefined;
+
+  get #mxcsrLocal(): Local<'i32'> {
+    this.#mxcsr ??= this.ownLocal('i32');
+    return this.#mxcsr;
+  }
+
+  /** Statement: reads cells that are kept in locals, registers apart; `always` even if nothing has asked for them yet. */
+  protected reloadCells(always: boolean): void {
+    if (always || this.#mxcsr !== undefined) this.set(this.#mxcsrLocal, this.cell('mxcsr'));
   }
 
   /** Reads a cell in memory whatever it is. */

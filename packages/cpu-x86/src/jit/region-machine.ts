@@ -126,6 +126,7 @@ export class RegionMachine extends RegionFlags {
     });
     this.dirty = [0, 0];
     this.flags = { at: 'cells' };
+    this.reloadCells(true);
     this.reload(reload);
   }
 
@@ -184,6 +185,7 @@ export class RegionMachine extends RegionFlags {
 
   /** Reads registers from their cells. */
   reload([gpr, xmm]: Masks): void {
+    this.reloadCells(false);
     for (let r = 0; r < 16; r++) {
       if ((gpr >>> r) & 1) this.set(this.registerLocal(File.gpr, r), this.cell('regs', r) as Val);
       if ((xmm >>> r) & 1) this.set(this.registerLocal(File.xmm, r), this.cell('xmm', r) as Val);

@@ -25,7 +25,9 @@ export abstract class RegionOperands extends RegionBase {
   #hostOf(host: Local<'i32'>, linear: Val<'i64'>, bytes: number, tag: number, slow: Micro): void {
     const last = bytes === 1 ? linear : this.add(linear, bytes - 1);
     const base = this.#base;
+    const mustAlign = this.#mustAlign;
     this.#base = undefined;
+    this.#mustAlign = false;
     if (!this.recentPages || base === undefined || (bytes & (bytes - 1)) !== 0) {
       this.#probe(host, linear, this.and(last, -4096), bytes, tag, slow, undefined);
       return;
@@ -36,7 +38,10 @@ export abstract class RegionOperands extends RegionBase {
     this.if(
       this.eq(aligned, recent.page),
       () => this.set(host, this.add(this.wrap(linear), recent.addend)),
-      () => this.#probe(host, linear, this.let(this.and(last, -4096)), bytes, tag, slow, recent),
+      () => {
+        if (mustAlign) this.checkAligned(linear);
+        this.#probe(host, linear, this.let(this.and(last, -4096)), bytes, tag, slow, recent);
+      },
     );
   }
 
@@ -70,6 +75,16 @@ export abstract class RegionOperands extends RegionBase {
   readonly #recent = new RecentPages(this);
   /** Base register of the address just formed. */
   #base: number | undefined;
+  /** The access to that address still has to check that it is aligned. */
+  #mustAlign = false;
+
+  override linearAligned(op: Operand, bytes: number, write = false): Val<'i64'> {
+    const linear = this.linear(op, bytes, write);
+    // an address on a remembered page is found to be aligned together with the page
+    if (this.recentPages && this.#base !== undefined && bytes === 16) this.#mustAlign = true;
+    else this.checkAligned(linear);
+    return linear;
+  }
 
   /** Statement at the region's entry: no page is remembered. */
   forgetPages(): void {

@@ -4,6 +4,9 @@ import { CPU_MAP, TLB } from '../state/memory-map.ts';
 import type { Machine } from './machine.ts';
 import { faultingMicro, type Micro, micro } from './micro.ts';
 
+/** Bytes of a pattern that are written one by one before what is there is doubled. */
+const SEED = 64;
+
 /**
  * Host address of a linear address when the whole page can be accessed directly, else 0. Translates on a TLB miss;
  * never raises (a fault is left to the element that meets it). Parameters: linear, 1 for writing.
@@ -118,6 +121,18 @@ export const fillRun: Micro = faultingMicro('fill_run', ['i64', 'i64', 'i64', 'i
   m.if(m.eq(bytesEach, 4), () => m.set(value, m.mul(m.and(value, 0xffff_ffff), 0x0000000100000001n)));
   m.if(m.eq(value, m.mul(m.and(value, 0xff), 0x0101010101010101n)), () => {
     m.memoryFill(target, m.wrap(value), bytes);
+    m.return(m.i32(0));
+  });
+  m.if(m.geU(bytes, 2 * SEED), () => {
+    for (let at = 0; at < SEED; at += 8) m.store('i64', target, value, at);
+    const filled = m.local('i32');
+    m.set(filled, SEED);
+    m.loop((again) => {
+      const left = m.let(m.sub(bytes, filled));
+      m.memoryCopy(m.add(target, filled), target, m.select(m.ltU(filled, left), filled, left));
+      m.set(filled, m.shl(filled, 1));
+      m.brIf(again, m.ltU(filled, bytes));
+    });
     m.return(m.i32(0));
   });
   const end = m.let(m.add(target, m.and(bytes, -8)));
