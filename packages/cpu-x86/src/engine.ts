@@ -98,7 +98,8 @@ export function provideInterpreter(bytes: Uint8Array<ArrayBuffer>): void {
  * entries of the jump cache are tagged.
  */
 export class X86Engine {
-  /** Decoded code. */
+  /** Decoded code.
+   * @internal */
   readonly cache: DecodeCache;
   readonly code: EngineCode;
   /** Translated code. */

@@ -43,10 +43,12 @@ export class MachineDebugger {
     return this.#machine.cpus;
   }
 
+  /** Run state of the machine. */
   get runState(): RunState {
     return this.#machine.runState;
   }
 
+  /** Whether vCPUs execute instructions. */
   get running(): boolean {
     return isRunning(this.#machine.runState);
   }

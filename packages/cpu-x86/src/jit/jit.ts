@@ -115,6 +115,7 @@ export class Jit implements CpuTranslator {
   get options(): JitOptions {
     return this.#options;
   }
+  /** Takes effect with the next slice; switching off drops all regions. */
   set options(options: JitOptions) {
     this.#options = options;
     this.#u32[cellAddress('hotCount') >>> 2] = options.threshold;

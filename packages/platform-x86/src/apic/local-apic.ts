@@ -138,6 +138,7 @@ export class LocalApic extends LocalTimer implements ApicOnBus, LocalApicPort {
     return (this.apicbase & BASE_ENABLE) !== 0;
   }
 
+  /** Whether the registers are reached by MSRs. */
   get x2apic(): boolean {
     return (this.apicbase & BASE_EXTD) !== 0;
   }
