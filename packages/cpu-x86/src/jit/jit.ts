@@ -80,6 +80,7 @@ export class Jit implements CpuTranslator {
   #waited = 0;
   #disposed = false;
 
+  /** @internal */
   constructor(
     memory: WasmMemory,
     cache: DecodeCache,
