@@ -25,7 +25,7 @@ export interface ExitRecords {
 export interface CountOptions {
   /** Ways out, by reason. */
   readonly exits: boolean;
-  /** Entries of each region, at {@link entryCounter}. */
+  /** Entries of each region, at `entryCounter`. */
   readonly entries: boolean;
 }
 
