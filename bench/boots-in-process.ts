@@ -42,7 +42,7 @@ async function bootOnce(): Promise<void> {
     if (Date.now() > limit) throw new Error(`no shell after 120 s: ${text.slice(-500)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  await machine.close();
+  await machine.dispose();
 }
 
 const resident: number[] = [];

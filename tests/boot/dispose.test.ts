@@ -27,7 +27,7 @@ async function bootAndClose(registry: FinalizationRegistry<string>, name: string
     if (Date.now() > limit) throw new Error('the guest says nothing');
     await delay(10);
   }
-  await local.machine.close();
+  await local.machine.dispose();
   return local.serial;
 }
 

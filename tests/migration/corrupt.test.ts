@@ -51,7 +51,7 @@ async function loadAndRun(bytes: Uint8Array): Promise<unknown> {
   }
   target.machine.start();
   await new Promise((resolve) => setTimeout(resolve, 10));
-  await target.machine.close();
+  await target.machine.dispose();
   expect(failure).toBeUndefined();
   return undefined;
 }

@@ -71,7 +71,7 @@ describe.skipIf(reason !== '')(`streams recorded from QEMU ${reason}`, () => {
             `${idstr}/${instance} v${version} ${Buffer.from(payload).toString('hex')}`,
         );
     expect(show(actual)).toEqual(show(expected));
-    await target.machine.close();
+    await target.machine.dispose();
   });
 
   it.each(PLAIN.filter((name) => name.includes('-run')))('%s: runs on where QEMU stopped', async (name) => {
@@ -84,6 +84,6 @@ describe.skipIf(reason !== '')(`streams recorded from QEMU ${reason}`, () => {
     const rounds = [...target.serial.matchAll(/OK r=([0-9a-f]{16})/g)].map(([, round]) => Number.parseInt(round!, 16));
     const steps = new Set(rounds.slice(1).map((round, i) => round - rounds[i]!));
     expect(steps.size).toBe(1);
-    await target.machine.close();
+    await target.machine.dispose();
   });
 });

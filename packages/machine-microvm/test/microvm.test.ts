@@ -6,7 +6,7 @@ import { type FakeMachineOptions, fakeMachine } from './fake-machine.ts';
 
 const machines: Machine[] = [];
 afterEach(async () => {
-  for (const machine of machines.splice(0)) await machine.close();
+  for (const machine of machines.splice(0)) await machine.dispose();
 });
 
 function build(options: FakeMachineOptions = {}) {

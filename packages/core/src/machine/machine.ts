@@ -429,7 +429,7 @@ export class Machine {
   }
 
   /** Ends the machine and gives back what it holds of the host, except its character backends. */
-  async close(): Promise<void> {
+  async dispose(): Promise<void> {
     this.#ended = true;
     if (this.#runState === 'running') this.setRunState('shutdown');
     await this.hooks.close.promise();

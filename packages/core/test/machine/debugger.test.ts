@@ -213,7 +213,7 @@ describe('run control', () => {
 
   it('does not let an ended machine run', async () => {
     const { machine, debug } = setup();
-    await machine.close();
+    await machine.dispose();
     expect(debug.resumable).toBe(false);
   });
 });

@@ -224,7 +224,7 @@ describe('Machine', () => {
     machine.start();
     host.run(() => machine.clock.now() > 1000);
     expect((device.state as { fired: number }).fired).toBe(0);
-    await machine.close();
+    await machine.dispose();
   });
 
   it('applies -global defaults below explicit properties', () => {

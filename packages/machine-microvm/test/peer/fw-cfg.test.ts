@@ -116,6 +116,6 @@ describe.skipIf(reason !== '')(`fw_cfg beside QEMU ${reason}`, () => {
       const theirs = withoutMadtRevision(name, await peer.readFwCfg(key, length));
       expect(`${name}: ${withoutMadtRevision(name, ours(machine, key, length))}`).toBe(`${name}: ${theirs}`);
     }
-    await machine.close();
+    await machine.dispose();
   });
 });

@@ -196,7 +196,7 @@ export class MachineProcess {
   async #closeAll(code: number): Promise<void> {
     this.controller.cancel();
     this.#writeHotSpots();
-    await this.machine.close();
+    await this.machine.dispose();
     this.#translator?.[Symbol.dispose]();
     await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
