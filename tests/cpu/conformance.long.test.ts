@@ -4,11 +4,9 @@ import { STERNA } from '../../tools/conformance/programs.ts';
 import { runTest386, test386Rom } from '../../tools/conformance/test386.ts';
 
 const ci = (process.env['CI'] ?? '') !== '';
-const long = process.env['STERNA_LONG'] === '1';
 
-/** Why a suite is left out: it runs in long runs, where its programs have been built. */
+/** Why a suite is left out: it runs where its programs have been built. */
 function reason(program: string | undefined, variable: string): string {
-  if (!long) return '(long run)';
   return program !== undefined || ci ? '' : `(not built; see tools/conformance/run.ts and ${variable})`;
 }
 
