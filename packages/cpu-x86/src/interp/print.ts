@@ -218,16 +218,19 @@ class Printer implements Linker {
     c.unreachable();
   }
 
-  /** Translated regions, as long as one leads to another. */
+  /**
+   * Translated regions, as long as one leads to another. They count themselves, from `icLeft` before their first instruction, and
+   * come back at once when it is not enough for them.
+   */
   #regions(c: InterpMachine): void {
     const { again, leave, code, count, branch } = c.dispatcher!;
+    c.put('icLeft', c.add(count, 1));
     c.loop((next) => {
-      c.put('icLeft', count);
       c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
-      c.set(count, c.get('icLeft'));
       c.if(
         c.ltU(branch, 16),
         () => {
+          c.set(count, c.get('icLeft'));
           c.set(code, branch);
           c.br(leave);
         },
@@ -235,13 +238,8 @@ class Printer implements Linker {
         false,
       );
       c.set(c.pc, branch);
-      c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => {
-        c.set(count, c.sub(count, 1));
-        c.brIf(next, c.geS(count, 0), true);
-        c.set(code, Leave.BUDGET);
-        c.put('icLeft', count);
-        c.br(leave);
-      });
+      c.brIf(next, c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), true);
+      c.set(count, c.get('icLeft'));
       c.scope(() => countSuccessor(c, c.pc));
       c.br(again);
     });

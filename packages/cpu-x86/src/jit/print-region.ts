@@ -153,7 +153,7 @@ class RegionPrinter {
       m.putCell('icLeft', m.ic);
       m.return(m.i32(this.#shadow));
     };
-    m.set(m.ic, m.add(m.cell('icLeft'), 1));
+    m.set(m.ic, m.cell('icLeft'));
     m.if(m.or(m.ltS(m.ic, this.#cost[0]!), m.ne(m.cell('hostDebug'), 0)), fail, undefined, false);
     m.set(m.pcPage, m.cell('pcPage'));
     if (!m.mode.code64) m.if(m.ne(m.and(m.cell('flatSegments'), 0xf), 0xf), fail, undefined, false);

@@ -12,6 +12,8 @@ type ElementBits = 8 | 16 | 32 | 64;
 const BURST = 256;
 /** The same for comparisons, which go on many at once. */
 const COMPARE_BURST = 32;
+/** The same where the next ones may go together again: an element that crosses a page stands in the way of the others. */
+const RUN_BURST = 8;
 /** Pages' worth of elements handled at once before events are let in. */
 const MAX_RUNS = 16;
 
@@ -86,7 +88,7 @@ function string(name: string, opcode: number, body: Body): void {
         });
       }
       const left = m.local('i32');
-      m.set(left, body.compares ? COMPARE_BURST : BURST);
+      m.set(left, body.compares ? COMPARE_BURST : body.run === undefined ? BURST : RUN_BURST);
       m.block((done) => {
         m.loop((again) => {
           body.element(m, bits, step);
