@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** `npm run test:long` runs the long suites and larger counts too. */
 const long = process.env['STERNA_LONG'] === '1';
+const exclude = [...(long ? [] : ['**/*.long.test.ts']), '**/node_modules/**'];
 const conditions = ['@sterna/source'];
 
 export default defineConfig({
@@ -16,13 +17,19 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'],
-          exclude: [...(long ? [] : ['**/*.long.test.ts']), '**/node_modules/**'],
+          exclude,
           testTimeout: 30_000,
         },
       },
       {
         extends: true,
-        test: { name: 'machines', include: ['tests/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 },
+        test: {
+          name: 'machines',
+          include: ['tests/**/*.test.ts'],
+          exclude,
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
       },
     ],
   },
