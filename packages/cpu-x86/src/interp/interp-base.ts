@@ -1,8 +1,9 @@
-import { type FuncRef, type Label, type Local, type Signature, type TypeTable, Val, type ValType } from '@sterna/wasm';
+import type { FuncRef, Label, Local, Signature, TypeTable, Val, ValType } from '@sterna/wasm';
 import { Machine, type ValOfCell, type Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Leave } from '../semantics/vectors.ts';
-import { type CellName, cellAddress, STATE } from '../state/layout.ts';
+import type { CellName } from '../state/layout.ts';
+import { CellAccess } from './cell-access.ts';
 import type { Producer } from './flags.ts';
 
 /** What the printer of the module offers to the functions in it. */
@@ -49,6 +50,8 @@ export abstract class InterpBase extends Machine {
   /** The module being printed. */
   readonly linker: Linker;
 
+  readonly #cells = new CellAccess(this);
+
   /** Microcode that returns a status. */
   protected readonly mayFault: boolean;
 
@@ -71,48 +74,11 @@ export abstract class InterpBase extends Machine {
   }
 
   get<N extends CellName>(name: N, index: number | Val<'i32'> = 0): Val<ValOfCell<N>> {
-    const { type, stride } = STATE[name];
-    const kind =
-      type === 'u8'
-        ? 'i32.8u'
-        : type === 'u16'
-          ? 'i32.16u'
-          : type === 'u64'
-            ? 'i64'
-            : type === 'f64'
-              ? 'f64'
-              : type === 'v128'
-                ? 'v128'
-                : 'i32';
-    const v =
-      typeof index === 'number'
-        ? this.load(kind, 0, cellAddress(name, index))
-        : this.load(kind, this.#scaled(index, stride), cellAddress(name));
-    return v as unknown as Val<ValOfCell<N>>;
+    return this.#cells.get(name, index) as Val<ValOfCell<N>>;
   }
 
   put<N extends CellName>(name: N, value: Val<ValOfCell<N>> | number, index: number | Val<'i32'> = 0): void {
-    const { type, stride } = STATE[name];
-    const kind =
-      type === 'u8'
-        ? 'i32.8'
-        : type === 'u16'
-          ? 'i32.16'
-          : type === 'u64'
-            ? 'i64'
-            : type === 'f64'
-              ? 'f64'
-              : type === 'v128'
-                ? 'v128'
-                : 'i32';
-    const v: Val =
-      value instanceof Val ? value : this.literal(kind === 'i64' ? 'i64' : kind === 'f64' ? 'f64' : 'i32', value);
-    if (typeof index === 'number') this.store(kind, 0, v as never, cellAddress(name, index));
-    else this.store(kind, this.#scaled(index, stride), v as never, cellAddress(name));
-  }
-
-  #scaled(index: Val<'i32'>, stride: number): Val<'i32'> {
-    return this.mul(index, stride);
+    this.#cells.put(name, value, index);
   }
 
   protected fieldOf(at: number): Val<'i32'> {

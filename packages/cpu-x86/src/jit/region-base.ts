@@ -1,10 +1,10 @@
 import { type FuncRef, type Hint, type Label, type Local, Node, type TypeTable, Val, type ValType } from '@sterna/wasm';
+import { CellAccess } from '../interp/cell-access.ts';
 import { REC } from '../interp/records.ts';
 import { Machine, type ValOfCell, type Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Seg } from '../semantics/vectors.ts';
 import { type CellName, cellAddress, STATE } from '../state/layout.ts';
-import { CellAccess } from './cell-access.ts';
 import { type Frame, InlineFrames } from './inline-frames.ts';
 
 /** Thrown while a definition is tried: it cannot be written into a region, and its interpreter function is called instead. */
@@ -149,12 +149,8 @@ export abstract class RegionBase extends Machine {
     const copy = this.local(s.local.type);
     this.set(copy, s.local as never);
     for (const a of s.aliases) a.lo = copy.lo;
-    this.copies.push(copy);
     s.aliases = [];
   }
-
-  /** Copies made for aliases since the last {@link settle}. */
-  protected copies: Val[] = [];
 
   /**
    * Forgets the expressions handed out, except those in `keep`; registers in `unsure` give up theirs for copies, because the

@@ -220,11 +220,6 @@ export abstract class RegionFlags extends RegionOperands {
     else if (state.at === 'value' && !state.inLocals) this.#setLocals(state.value);
   }
 
-  /** The cells are current: nothing is to be stored when the region leaves by the epilogue. */
-  protected noFlagLocals(): void {
-    this.set(this.#flagLocals.kind, IN_CELLS);
-  }
-
   /**
    * Statement at the end of a block whose successors may ask for the flags: puts them into the flag locals, and CF by itself
    * when asked for. Returns the state for a successor that has no other predecessor.
