@@ -61,6 +61,10 @@ export const ERROR_CODES = {
     help: 'A device or configuration forbids migration now; the message lists the reasons',
     exit: 3,
   },
+  STERNA_ERR_MIGRATION_BLOCKER: {
+    help: 'Something that would forbid migration was refused: -only-migratable was given, or a migration is under way',
+    exit: 3,
+  },
   STERNA_ERR_CAPABILITY: usage('A migration capability or parameter is unknown, unavailable or out of range'),
 } as const satisfies Record<string, ErrorCodeInfo>;
 

@@ -27,6 +27,8 @@ export * from './machine/define-machine-type.ts';
 export * from './machine/event-loop.ts';
 export type { LogSink } from './machine/log.ts';
 export * from './machine/machine.ts';
+export * from './machine/migration-services.ts';
+export type { NotifierList } from './machine/notifiers.ts';
 export type { RunLoop } from './machine/run-loop.ts';
 export * from './machine/run-state.ts';
 export * from './machine/services.ts';

@@ -7,7 +7,9 @@ import { IrqLine, IrqLines, UNCONNECTED_IRQ } from '../irq/irq.ts';
 import type { BlockerList } from '../machine/blockers.ts';
 import type { DeviceWiring, RealizedDevice } from '../machine/define-machine-type.ts';
 import { DeviceLogger, type LogSink } from '../machine/log.ts';
-import { Logger, MigrationBlockers, type MigrationMode } from '../machine/services.ts';
+import { MigrationBlockers, MigrationNotifiers } from '../machine/migration-services.ts';
+import type { NotifierList } from '../machine/notifiers.ts';
+import { Logger } from '../machine/services.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { type RtcClock, RtcClock as RtcClockService, VirtualClock } from '../time/clock.ts';
 import type { MachineClock } from '../time/machine-clock.ts';
@@ -25,6 +27,7 @@ export interface DeviceContext {
   readonly physical: AddressSpace;
   readonly ports: AddressSpace;
   readonly blockers: BlockerList;
+  readonly notifiers: NotifierList;
   readonly chardevs: ReadonlyMap<string, CharBackend>;
   readonly log: LogSink;
   /** `DRIVER.PROP` defaults from `-global`. */
@@ -96,13 +99,18 @@ export class DeviceInstance implements RealizedDevice {
       dateNs: () => context.rtc.dateNs(),
       timer: (name, callback) => context.rtc.timer(`${id}.${name}`, () => (isAlive() ? callback() : undefined)),
     });
+    const ending = <T extends Disposable>(held: T): T => {
+      scope.onDispose(() => held[Symbol.dispose]());
+      return held;
+    };
+    const { blockers, notifiers } = context;
     scope.provide(MigrationBlockers, {
-      add: (reason: string, modes?: readonly MigrationMode[]) => {
-        const blocker = context.blockers.add(reason, modes);
-        scope.onDispose(() => blocker[Symbol.dispose]());
-        return blocker;
-      },
-      reasons: (mode: MigrationMode) => context.blockers.reasons(mode),
+      add: (reason, modes) => ending(blockers.add(reason, modes)),
+      addInternal: (reason, modes) => ending(blockers.addInternal(reason, modes)),
+      reasons: (mode) => blockers.reasons(mode),
+    });
+    scope.provide(MigrationNotifiers, {
+      add: (name, listener, modes) => ending(notifiers.add(`${id}.${name}`, listener, modes)),
     });
     scope.provide(CharBackend, this.#chardev(values['chardev'], context));
     wiring.provide?.(scope);

@@ -23,6 +23,7 @@ import { BlockerList } from './blockers.ts';
 import type { BootImages, DeviceWiring, MachineBuilder, MachineType, SectionName } from './define-machine-type.ts';
 import type { EventLoop } from './event-loop.ts';
 import { DeviceLogger, type LogSink } from './log.ts';
+import { NotifierList } from './notifiers.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunState, ShutdownCause } from './run-state.ts';
 import { Entropy, HostFiles, Logger, MachineControl, PowerButton } from './services.ts';
@@ -64,6 +65,8 @@ export interface MachineSetup {
   /** Chardev ids of the serial ports. */
   readonly serials: readonly (string | undefined)[];
   readonly globals?: Readonly<Record<string, string>>;
+  /** Refuses devices and blockers that forbid migration. */
+  readonly onlyMigratable?: boolean;
   readonly rtc?: { readonly source: 'host' | 'vm'; readonly baseNs?: bigint };
   readonly icountShift?: number;
   /** What a guest's reset and power-off do: `-no-reboot`, `-no-shutdown`. */
@@ -101,7 +104,8 @@ export class Machine {
   readonly ports: AddressSpace = new AddressSpace('I/O');
   readonly bus: SystemBus;
   readonly clock: MachineClock;
-  readonly blockers: BlockerList = new BlockerList();
+  readonly blockers: BlockerList;
+  readonly notifiers: NotifierList = new NotifierList();
   readonly devices: DeviceInstance[] = [];
   readonly cpus: VCpu[] = [];
   readonly topology: CpuTopology;
@@ -137,6 +141,7 @@ export class Machine {
         { path: '-smp' },
       );
     }
+    this.blockers = new BlockerList(setup.onlyMigratable);
     this.scope = new Scope(`machine ${setup.name ?? setup.type.name}`, host.scope);
     this.topology = checkedTopology(setup);
     const cpuMemory = (setup.cpuCount - 1) * roundUp(setup.cpu.memoryPerCpu ?? 0);
@@ -271,6 +276,7 @@ export class Machine {
         physical: this.physical,
         ports: this.ports,
         blockers: this.blockers,
+        notifiers: this.notifiers,
         chardevs: this.setup.chardevs,
         log: this.host.log,
         globals: this.setup.globals ?? {},
@@ -280,7 +286,15 @@ export class Machine {
     );
     this.devices.push(device);
     const { vmstate } = spec.type.descriptor;
-    if (typeof vmstate === 'object' && !isVmStateTable(vmstate)) this.blockers.add(`${id}: ${vmstate.reason}`);
+    if (typeof vmstate === 'object' && !isVmStateTable(vmstate)) {
+      if (this.blockers.onlyMigratable)
+        throw new ConfigError(
+          'STERNA_ERR_MIGRATION_BLOCKER',
+          `the device is not migratable (${vmstate.reason}), but -only-migratable was given`,
+          { path: `${spec.type.descriptor.name} '${id}'` },
+        );
+      this.blockers.add(`non-migratable device: ${id} (${vmstate.reason})`);
+    }
     return device;
   }
 

@@ -29,23 +29,6 @@ export interface Logger {
 /** Logger with the device's name. */
 export const Logger: Service<Logger> = service('Logger');
 
-/** Forbids migration while it is held. */
-export interface MigrationBlocker extends Disposable {
-  readonly reason: string;
-}
-/** Migration modes, QMP's MigMode. */
-export type MigrationMode = 'normal' | 'cpr-reboot' | 'cpr-transfer' | 'cpr-exec';
-
-/** Per-mode lists of reasons against migration. */
-export interface MigrationBlockers {
-  /** Blocks the given modes (default: all) until disposed; a device's blockers end with it. */
-  add(reason: string, modes?: readonly MigrationMode[]): MigrationBlocker;
-  /** Reasons that block `mode` now. */
-  reasons(mode: MigrationMode): readonly string[];
-}
-/** The machine's migration blockers. */
-export const MigrationBlockers: Service<MigrationBlockers> = service('MigrationBlockers');
-
 /** Injected entropy: devices never call a host generator. */
 export interface Entropy {
   fill(bytes: Uint8Array): void;
