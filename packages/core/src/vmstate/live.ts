@@ -22,6 +22,8 @@ export interface SaveContext {
   readonly budget: number;
   /** Aborted when the migration is cancelled or has failed. */
   readonly signal: AbortSignal;
+  /** Whether the switchover waits for the destination's devices (capability switchover-ack). */
+  readonly switchoverAck: boolean;
 }
 
 /** What the migration tells a loading device beside the stream. */

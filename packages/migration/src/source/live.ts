@@ -6,5 +6,5 @@ const LIVE_BUDGET = 2 ** 20;
 
 /** What live hooks are told. */
 export function liveContext(ctx: SourceContext): SaveContext {
-  return { budget: LIVE_BUDGET, signal: ctx.signal };
+  return { budget: LIVE_BUDGET, signal: ctx.signal, switchoverAck: ctx.capabilities.has('switchover-ack') };
 }
