@@ -50,7 +50,12 @@ export class MigrationController {
   #parameters: MigrationParameters = defaultParameters();
   #outgoing: Outgoing | undefined;
   #incoming:
-    | { readonly status: StatusCell; listener: MigrationListener | undefined; error: string | undefined }
+    | {
+        readonly status: StatusCell;
+        listener: MigrationListener | undefined;
+        channel: MigrationChannel | undefined;
+        error: string | undefined;
+      }
     | undefined;
 
   constructor(host: MigrationHost, options: ControllerOptions) {
@@ -178,6 +183,16 @@ export class MigrationController {
     outgoing.channel?.abort(reason);
   }
 
+  /**
+   * Breaks the channels of a migration under way at once, as if the network had failed: for a peer that hangs
+   * (QEMU's yank). Nothing happens without one.
+   */
+  yank(): void {
+    const reason = new TransportError('the connection was broken by yank');
+    if (isMigrating(this.#outgoing?.status.value ?? 'none')) this.#outgoing?.channel?.abort(reason);
+    this.#incoming?.channel?.abort(reason);
+  }
+
   /** Ends a pause before the switchover. @throws MigrationStateError when the migration does not wait there */
   continue(state: string): void {
     const status = this.#outgoing?.status.value ?? 'none';
@@ -229,6 +244,7 @@ export class MigrationController {
     const incoming = {
       status: new StatusCell((status) => this.#emitStatus(status)),
       listener: undefined as MigrationListener | undefined,
+      channel: undefined as MigrationChannel | undefined,
       error: undefined as string | undefined,
     };
     this.#incoming = incoming;
@@ -238,6 +254,7 @@ export class MigrationController {
 
   async #load(status: StatusCell, channel: MigrationChannel): Promise<void> {
     const { capabilities } = this;
+    this.#incoming!.channel = channel;
     try {
       await runDestination({ host: this.#host, channel, capabilities, status, autostart: () => this.autostart });
     } catch (error) {

@@ -12,6 +12,9 @@ const OUTPUT_HIGH_WATER = 256 * 1024;
 /** Bytes beyond which events for a peer that does not read are dropped. */
 const EVENT_LIMIT = 4 * 2 ** 20;
 
+/** Descriptors that may wait for the command they are for. */
+const MAX_DESCRIPTORS = 16;
+
 /** How a session writes. */
 export interface QmpSessionOptions {
   /** Indents the answers, for people. */
@@ -36,6 +39,8 @@ export class QmpSession implements CharFrontend, Disposable {
   #output: Uint8Array[] = [];
   #outputBytes = 0;
   #waitingForRoom = false;
+  /** Descriptors that the client passed and no command has taken. */
+  #descriptors: number[] = [];
 
   constructor(backend: CharBackend, target: MonitorTarget, options: QmpSessionOptions = {}) {
     this.#backend = backend;
@@ -57,8 +62,19 @@ export class QmpSession implements CharFrontend, Disposable {
     this.#json.push(bytes);
   }
 
+  descriptors(fds: readonly number[]): void {
+    this.#descriptors.push(...fds);
+    this.#discardDescriptors(MAX_DESCRIPTORS);
+  }
+
+  /** Closes the oldest descriptors until only so many wait. */
+  #discardDescriptors(limit: number): void {
+    while (this.#descriptors.length > limit) this.#target.descriptors?.discard(this.#descriptors.shift()!);
+  }
+
   event(event: 'opened' | 'closed' | 'break'): void {
     if (event === 'break') return;
+    this.#discardDescriptors(0);
     this.#conversation++;
     this.#negotiated = false;
     this.#requests = [];
@@ -70,6 +86,7 @@ export class QmpSession implements CharFrontend, Disposable {
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
+    this.#discardDescriptors(0);
     this.#backend.attach(undefined);
   }
 
@@ -134,7 +151,7 @@ export class QmpSession implements CharFrontend, Disposable {
     if (command === undefined) throw new QmpError('CommandNotFound', `The command ${name} has not been found`);
     const args = command.arguments.check(given, 'arguments');
     if (name === 'qmp_capabilities') this.#negotiate(args);
-    return command.run({ target: this.#target }, args);
+    return command.run({ target: this.#target, takeDescriptor: () => this.#descriptors.shift() }, args);
   }
 
   #negotiate(args: { readonly enable?: readonly string[] }): void {

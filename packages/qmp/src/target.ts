@@ -51,6 +51,30 @@ export interface MonitorMigration {
   info(): MigrationInfo;
 }
 
+/** A connection that can be broken (QAPI YankInstance). */
+export interface YankInstance {
+  readonly type: 'block-node' | 'chardev' | 'migration';
+  /** Of a `chardev`. */
+  readonly id?: string | undefined;
+  /** Of a `block-node`. */
+  readonly 'node-name'?: string | undefined;
+}
+
+/** Where descriptors go that clients pass. It owns them; all methods throw `SternaError`. */
+export interface MonitorDescriptors {
+  add(name: string, fd: number): void;
+  close(name: string): void;
+  /** Answers the set's number. */
+  addToSet(fd: number, id?: number, opaque?: string): number;
+  removeFromSet(id: number, fd?: number): void;
+  readonly sets: readonly {
+    readonly id: number;
+    readonly fds: readonly { readonly fd: number; readonly opaque?: string | undefined }[];
+  }[];
+  /** Closes a descriptor that no command wanted. */
+  discard(fd: number): void;
+}
+
 /** What a monitor needs of a machine: the only thing this package knows of one. */
 export interface MonitorTarget {
   readonly name: string | undefined;
@@ -63,6 +87,10 @@ export interface MonitorTarget {
   readonly cpus: readonly MonitorCpu[];
   readonly migration: MonitorMigration;
   readonly chardevs: readonly MonitorChardev[];
+  /** Absent where a client cannot pass any. */
+  readonly descriptors?: MonitorDescriptors;
+  /** Connections that can be broken now. */
+  yankable(): readonly { readonly instance: YankInstance; yank(): void }[];
   stop(): void | Promise<void>;
   /** @throws SternaError when the machine cannot run now. */
   cont(): void | Promise<void>;

@@ -21,6 +21,7 @@ export class FakeTarget implements MonitorTarget {
       read: (size) => new TextEncoder().encode('hello').slice(0, size),
     },
   ];
+  readonly yanked: string[] = [];
   readonly #listeners = new Set<(event: MonitorEvent) => void>();
   status = 'none';
   readonly migration: MonitorMigration = {
@@ -38,6 +39,27 @@ export class FakeTarget implements MonitorTarget {
     parameters: () => ({ 'downtime-limit': 300, 'tls-creds': '', 'direct-io': false }) as never,
     info: () => (this.status === 'none' ? {} : ({ status: this.status, 'total-time': 5 } as never)),
   };
+
+  readonly kept: string[] = [];
+  readonly descriptors: NonNullable<MonitorTarget['descriptors']> = {
+    add: (name, fd) => void this.kept.push(`${name}=${fd}`),
+    close: (name) => void this.kept.push(`close ${name}`),
+    addToSet: (fd, id = 0, opaque = '') => {
+      this.kept.push(`set ${id}: ${fd} ${opaque}`);
+      return id;
+    },
+    removeFromSet: (id, fd) => void this.kept.push(`remove ${id} ${fd}`),
+    sets: [{ id: 7, fds: [{ fd: 13, opaque: 'x' }, { fd: 14 }] }],
+    discard: (fd) => void this.kept.push(`discard ${fd}`),
+  };
+
+  yankable(): ReturnType<MonitorTarget['yankable']> {
+    const one = (type: 'chardev' | 'migration', id?: string) => ({
+      instance: { type, ...(id === undefined ? {} : { id }) },
+      yank: () => void this.yanked.push(id ?? type),
+    });
+    return [one('migration'), one('chardev', 'serial0')];
+  }
 
   describeTranslation(): string {
     return 'Regions 3\n';

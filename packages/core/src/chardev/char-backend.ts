@@ -8,6 +8,11 @@ export interface CharFrontend {
   receive(bytes: Uint8Array): void;
   /** The other end came (`opened`), went (`closed`) or sent a break. */
   event?(event: 'opened' | 'closed' | 'break'): void;
+  /**
+   * Takes descriptors that the peer of a unix socket passed, just before the bytes they came with. They belong to the
+   * frontend, which closes them. A frontend without this never gets any.
+   */
+  descriptors?(fds: readonly number[]): void;
 }
 
 /** The host side of a character channel: stdio, a file, a socket. One backend serves one frontend (or a mux of them). */

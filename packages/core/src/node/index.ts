@@ -3,6 +3,7 @@ export * from './chardev/open-chardev.ts';
 export * from './chardev/socket-address.ts';
 export * from './chardev/socket-backend.ts';
 export * from './chardev/stdio-backend.ts';
+export * from './descriptors.ts';
 export * from './entropy.ts';
 export * from './event-loop.ts';
 export * from './host-clock.ts';

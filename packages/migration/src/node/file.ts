@@ -1,7 +1,15 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import fs, { constants } from 'node:fs';
+import { promisify } from 'node:util';
 import { TransportError } from '../errors.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+
+// Over descriptors, not file handles: a descriptor may have been passed to us open.
+const open = promisify(fs.open);
+const stat = promisify(fs.fstat);
+const cut = promisify(fs.ftruncate);
+const write = promisify(fs.write);
+const read = promisify(fs.read);
+const close = promisify(fs.close);
 
 /** Bytes read at once. */
 const READ_SIZE = 256 * 1024;
@@ -10,28 +18,42 @@ const READ_SIZE = 256 * 1024;
 export class FileChannel implements MigrationChannel {
   readonly name: string;
   readonly bidirectional = false;
-  readonly #file: FileHandle;
+  readonly #fd: number;
   readonly #writing: Set<Promise<void>> = new Set();
   #position: number;
   #error: Error | undefined;
   #closed = false;
   #buffer: Uint8Array | undefined;
 
-  constructor(name: string, file: FileHandle, offset: number) {
+  /** @param fd - Open descriptor; closed with the channel. */
+  constructor(name: string, fd: number, offset: number) {
     this.name = name;
-    this.#file = file;
+    this.#fd = fd;
     this.#position = offset;
   }
 
   /** Opens for writing: the file is made if needed, readable for its owner only, and cut at the offset. */
   static async create(filename: string, offset: number): Promise<FileChannel> {
     try {
-      const file = await open(filename, constants.O_CREAT | constants.O_WRONLY, 0o600);
-      const { size } = await file.stat();
-      if (offset > size || size > 0) await file.truncate(offset);
-      return new FileChannel(`file:${filename}`, file, offset);
+      return await FileChannel.truncate(
+        filename,
+        await open(filename, constants.O_CREAT | constants.O_WRONLY, 0o600),
+        offset,
+      );
     } catch (error) {
       throw failed(`cannot write ${filename}`, error);
+    }
+  }
+
+  /** Over a file that is open for writing, which is cut at the offset; the descriptor is closed with the channel. */
+  static async truncate(filename: string, fd: number, offset: number): Promise<FileChannel> {
+    try {
+      const { size } = await stat(fd);
+      if (size !== offset && (offset > 0 || size > 0)) await cut(fd, offset);
+      return new FileChannel(`file:${filename}`, fd, offset);
+    } catch (error) {
+      await close(fd);
+      throw failed(`cannot cut ${filename} at ${offset}`, error);
     }
   }
 
@@ -62,7 +84,7 @@ export class FileChannel implements MigrationChannel {
 
   async #writeAll(bytes: Uint8Array, position: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, position + done);
+      const { bytesWritten } = await write(this.#fd, bytes, done, bytes.length - done, position + done);
       done += bytesWritten;
     }
   }
@@ -70,7 +92,7 @@ export class FileChannel implements MigrationChannel {
   async read(): Promise<Uint8Array | undefined> {
     if (this.#error) throw this.#error;
     this.#buffer ??= new Uint8Array(READ_SIZE);
-    const { bytesRead } = await this.#file.read(this.#buffer, 0, READ_SIZE, this.#position).catch((error) => {
+    const { bytesRead } = await read(this.#fd, this.#buffer, 0, READ_SIZE, this.#position).catch((error) => {
       throw failed(this.name, error);
     });
     if (this.#error) throw this.#error;
@@ -93,7 +115,7 @@ export class FileChannel implements MigrationChannel {
     this.#closed = true;
     // A write or read under way ends first; the handle is closed behind it.
     await Promise.allSettled(this.#writing);
-    await this.#file.close().catch(() => {});
+    await close(this.#fd).catch(() => {});
   }
 }
 

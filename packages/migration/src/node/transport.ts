@@ -1,4 +1,5 @@
 import { SternaError } from '@sterna/core';
+import { isDescriptorSet, type PassedDescriptors } from '@sterna/core/node';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import { descriptorChannel } from './descriptor.ts';
@@ -8,11 +9,11 @@ import { connectSocket, listenSocket } from './socket.ts';
 
 /** Channels of this host: tcp, unix, fd, exec and file. */
 export class NodeMigrationTransport implements MigrationTransport {
-  readonly #descriptor: (name: string) => number | undefined;
+  readonly #passed: PassedDescriptors | undefined;
 
-  /** @param descriptor finds descriptors that were passed under a name; numbers are inherited ones */
-  constructor(descriptor: (name: string) => number | undefined = () => undefined) {
-    this.#descriptor = descriptor;
+  /** @param passed - Descriptors that clients passed, for `fd:NAME` and `file:/dev/fdset/N`; numbers are inherited ones. */
+  constructor(passed?: PassedDescriptors) {
+    this.#passed = passed;
   }
 
   async connect(address: MigrationAddress, signal: AbortSignal): Promise<MigrationChannel> {
@@ -20,6 +21,12 @@ export class NodeMigrationTransport implements MigrationTransport {
       case 'exec':
         return execChannel(address.args, 'out');
       case 'file':
+        if (this.#passed !== undefined && isDescriptorSet(address.filename))
+          return FileChannel.truncate(
+            address.filename,
+            this.#passed.copyFromSet(address.filename, 'write'),
+            address.offset,
+          );
         return FileChannel.create(address.filename, address.offset);
       case 'socket':
         if (address.type === 'fd') return descriptorChannel(this.#number(address.str), 'out');
@@ -32,7 +39,14 @@ export class NodeMigrationTransport implements MigrationTransport {
       case 'exec':
         return once(address, () => execChannel(address.args, 'in'));
       case 'file': {
-        const channel = await FileChannel.open(address.filename, address.offset);
+        const channel =
+          this.#passed !== undefined && isDescriptorSet(address.filename)
+            ? new FileChannel(
+                `file:${address.filename}`,
+                this.#passed.copyFromSet(address.filename, 'read'),
+                address.offset,
+              )
+            : await FileChannel.open(address.filename, address.offset);
         return once(address, () => channel);
       }
       case 'socket':
@@ -42,9 +56,12 @@ export class NodeMigrationTransport implements MigrationTransport {
   }
 
   #number(name: string): number {
-    const fd = this.#descriptor(name) ?? (/^\d+$/.test(name) ? Number(name) : undefined);
+    const fd = /^\d+$/.test(name) ? Number(name) : this.#passed?.take(name);
     if (fd !== undefined) return fd;
-    throw new SternaError('STERNA_ERR_OPTION_VALUE', `no descriptor was passed under the name '${name}'`);
+    throw new SternaError(
+      'STERNA_ERR_OPTION_VALUE',
+      `File descriptor named '${name}' has not been found; pass it with getfd first`,
+    );
   }
 }
 

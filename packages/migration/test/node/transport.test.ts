@@ -120,7 +120,7 @@ describe('files and commands', () => {
 
   test('an unknown descriptor is refused', async () => {
     const both = machines();
-    await expect(both.out.migrate('fd:nowhere')).rejects.toThrow("name 'nowhere'");
+    await expect(both.out.migrate('fd:nowhere')).rejects.toThrow("named 'nowhere'");
     await expect(both.out.migrate('fd:999')).rejects.toThrow('not open');
   });
 });

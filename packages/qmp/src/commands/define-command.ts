@@ -4,6 +4,8 @@ import type { MonitorTarget } from '../target.ts';
 /** What a command works on. */
 export interface CommandContext {
   readonly target: MonitorTarget;
+  /** Takes the descriptor that the client passed with the command, or before; whoever takes it closes it. */
+  takeDescriptor(): number | undefined;
 }
 
 /** A QMP command: the server, the client's types, introspection and docs all come from this one declaration. */

@@ -9,8 +9,10 @@ import {
   type Nothing,
   type ResultOf,
 } from './define-command.ts';
+import { descriptorCommands } from './descriptor-commands.ts';
 import { machineCommands } from './machine-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
+import { yankCommands } from './yank-commands.ts';
 
 /** Commands about the monitor itself. `qmp_capabilities` only stands here for its types: the session handles it. */
 const monitorCommands = {
@@ -35,7 +37,14 @@ const monitorCommands = {
 };
 
 /** All commands, by name. */
-export const COMMANDS = { ...monitorCommands, ...machineCommands, ...migrationCommands, ...chardevCommands };
+export const COMMANDS = {
+  ...monitorCommands,
+  ...machineCommands,
+  ...migrationCommands,
+  ...chardevCommands,
+  ...descriptorCommands,
+  ...yankCommands,
+};
 
 /** Name of a command. */
 export type CommandName = keyof typeof COMMANDS;

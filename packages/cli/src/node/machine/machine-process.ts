@@ -15,6 +15,7 @@ import {
   nodeEventLoop,
   nodeHostClock,
   nodeHostFiles,
+  PassedDescriptors,
   type TscFrequency,
 } from '@sterna/core/node';
 import { RegionTranslator, x86Cpus } from '@sterna/cpu-x86';
@@ -55,6 +56,7 @@ export class MachineProcess {
   readonly #plan: MachinePlan;
   readonly #chardevs: CharDevices;
   readonly #monitors: Disposable[] = [];
+  readonly #descriptors = new PassedDescriptors();
   readonly #gdb: GdbServer;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
   readonly #resolveEnded: (code: number) => void;
@@ -85,7 +87,7 @@ export class MachineProcess {
         report: (text) => log('warn', 'migration', text),
       }),
       {
-        transport: new NodeMigrationTransport(),
+        transport: new NodeMigrationTransport(this.#descriptors),
         pace: new Pace(nodeEventLoop, nodeHostClock),
         wire: wireOf(plan),
         wireOverrides: globals.wire,
@@ -93,7 +95,7 @@ export class MachineProcess {
     );
     applyMigrationGlobals(this.controller, globals);
     this.controller.autostart = plan.autostart;
-    this.target = new MachineTarget(this.machine, this.controller, chardevs.listing, {
+    this.target = new MachineTarget(this.machine, this.controller, chardevs.listing, this.#descriptors, {
       expectsIncoming: plan.incoming !== undefined,
       quit: (cause) => this.quit(cause),
       gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
@@ -202,6 +204,7 @@ export class MachineProcess {
     for (const action of this.#atEnd) await action();
     await this.#chardevs.close();
     for (const monitor of this.#monitors) monitor[Symbol.dispose]();
+    this.#descriptors[Symbol.dispose]();
   }
 }
 

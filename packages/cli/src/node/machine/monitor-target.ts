@@ -1,4 +1,5 @@
 import { cpuPlace, isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
+import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
   type MigrationAddress,
   type MigrationController,
@@ -30,6 +31,7 @@ export class MachineTarget implements MonitorTarget {
   readonly pid = process.pid;
   readonly cpus: MonitorTarget['cpus'];
   readonly migration: MonitorMigration;
+  readonly descriptors: PassedDescriptors;
   readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
   readonly #controller: MigrationController;
@@ -40,9 +42,11 @@ export class MachineTarget implements MonitorTarget {
     machine: Machine,
     controller: MigrationController,
     chardevs: readonly ChardevListing[],
+    descriptors: PassedDescriptors,
     host: TargetHost,
   ) {
     this.#chardevs = chardevs;
+    this.descriptors = descriptors;
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;
@@ -75,6 +79,18 @@ export class MachineTarget implements MonitorTarget {
       frontendOpen: seated() || this.#machine.devices.some(({ properties }) => properties['chardev'] === label),
       read: backend instanceof RingbufBackend ? (size: number) => backend.read(size) : undefined,
     }));
+  }
+
+  yankable(): ReturnType<MonitorTarget['yankable']> {
+    const controller = this.#controller;
+    return [
+      ...(controller.migrating ? [{ instance: { type: 'migration' as const }, yank: () => controller.yank() }] : []),
+      ...this.#chardevs.flatMap(({ label, backend }) =>
+        backend instanceof SocketBackend
+          ? [{ instance: { type: 'chardev' as const, id: label }, yank: () => backend.yank() }]
+          : [],
+      ),
+    ];
   }
 
   stop(): void {

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { CharBackend, CharFrontend } from '../../chardev/char-backend.ts';
 import { InputQueue } from '../../chardev/input-queue.ts';
 import { SternaError } from '../../errors.ts';
+import { DescriptorReceiver } from './descriptor-receiver.ts';
 import { connectSocket, describeSocket, listenSocket, type SocketSpec } from './socket-address.ts';
 
 /** Bytes the socket may keep unsent before the frontend has to wait. */
@@ -17,6 +19,8 @@ export class SocketBackend implements CharBackend {
   readonly #input: InputQueue;
   #server: Server | undefined;
   #peer: Socket | undefined;
+  /** How the peer is read, once somebody wants its bytes. */
+  #reader: { pause(): void; resume(): void; close(): void } | undefined;
   readonly #waitingPeers: Socket[] = [];
   #writable: (() => void)[] = [];
   #retry: NodeJS.Timeout | undefined;
@@ -26,7 +30,7 @@ export class SocketBackend implements CharBackend {
   private constructor(id: string, spec: SocketSpec) {
     this.id = id;
     this.#spec = spec;
-    this.#input = new InputQueue(() => this.#peer?.resume());
+    this.#input = new InputQueue(() => this.#reader?.resume());
   }
 
   /**
@@ -74,7 +78,7 @@ export class SocketBackend implements CharBackend {
     this.#input.attach(frontend);
     if (frontend === undefined || this.#peer === undefined) return;
     frontend.event?.('opened');
-    if (this.#input.empty) this.#peer.resume();
+    if (this.#input.empty) this.#read(this.#peer, frontend);
   }
 
   write(bytes: Uint8Array): number {
@@ -93,6 +97,11 @@ export class SocketBackend implements CharBackend {
 
   acceptInput(): void {
     this.#input.deliver();
+  }
+
+  /** Breaks the connection with the peer at once, whoever waits for it. A server takes the next one. */
+  yank(): void {
+    this.#peer?.destroy();
   }
 
   async close(): Promise<void> {
@@ -126,9 +135,6 @@ export class SocketBackend implements CharBackend {
   #take(peer: Socket): void {
     this.#peer = peer;
     peer.pause();
-    peer.on('data', (chunk: Buffer) => {
-      if (!this.#input.push(chunk)) peer.pause();
-    });
     peer.on('drain', () => {
       for (const callback of this.#writable.splice(0)) callback();
     });
@@ -136,13 +142,49 @@ export class SocketBackend implements CharBackend {
     peer.on('close', () => this.#lost(peer));
     this.#firstPeer?.();
     this.#firstPeer = undefined;
-    this.#input.frontend?.event?.('opened');
-    if (this.#input.frontend !== undefined) peer.resume();
+    const { frontend } = this.#input;
+    frontend?.event?.('opened');
+    if (frontend !== undefined) this.#read(peer, frontend);
+  }
+
+  /** Reads on. How a peer is read is decided by the first frontend that wants its bytes. */
+  #read(peer: Socket, frontend: CharFrontend): void {
+    this.#reader ??= this.#descriptorReader(peer, frontend) ?? this.#plainReader(peer);
+    this.#reader.resume();
+  }
+
+  #plainReader(peer: Socket) {
+    peer.on('data', (chunk: Buffer) => {
+      if (!this.#input.push(chunk)) peer.pause();
+    });
+    return { pause: () => peer.pause(), resume: () => peer.resume(), close: () => {} };
+  }
+
+  #descriptorReader(peer: Socket, frontend: CharFrontend): DescriptorReceiver | undefined {
+    if (frontend.descriptors === undefined || peer.remoteFamily !== undefined) return undefined;
+    const receiver = DescriptorReceiver.for(peer, {
+      data: (bytes) => {
+        if (!this.#input.push(bytes)) receiver?.pause();
+      },
+      descriptors: (fds) => {
+        const taker = this.#input.frontend?.descriptors;
+        if (taker === undefined) for (const fd of fds) closeSync(fd);
+        else taker.call(this.#input.frontend, fds);
+      },
+      // Node's side finds the end too, after what is still to be written.
+      end: () => {
+        receiver?.close();
+        peer.resume();
+      },
+    });
+    return receiver;
   }
 
   #lost(peer: Socket): void {
     if (this.#peer !== peer) return;
     this.#peer = undefined;
+    this.#reader?.close();
+    this.#reader = undefined;
     this.#input.clear();
     this.#input.frontend?.event?.('closed');
     for (const callback of this.#writable.splice(0)) callback();
