@@ -41,8 +41,21 @@ export const ERROR_CODES = {
     'This system has no apt-get and dpkg-deb to fetch Debian packages with; name the files yourself',
   ),
   STERNA_ERR_CHARDEV: usage('A character backend could not be made'),
+  STERNA_ERR_BLOCK_DRIVER: usage('No loaded plugin provides a block driver of this name'),
+  STERNA_ERR_BLOCK_NODE: usage('A block node does not exist, exists already, or is in use; the message names it'),
+  STERNA_ERR_BLOCK_PERMISSION: usage(
+    'Two users of a block node do not go together, or one wants to write to a read-only one; the message names them',
+  ),
   // run time
   STERNA_ERR_HOST_IO: host('A file, socket or process of the host failed'),
+  STERNA_ERR_BLOCK_IO: host('A request on a disk failed; the message has the node and the reason of the host'),
+  STERNA_ERR_BLOCK_LOCKED: host(
+    'Another process uses a disk image in a way that excludes this one; end it, or migrate from it',
+  ),
+  STERNA_ERR_BLOCK_INACTIVE: host(
+    'A disk belongs to another process since a migration; it becomes ours when the guest runs here',
+  ),
+  STERNA_ERR_BLOCK_ACTIVATION: host('A disk could not be given up or taken over; the message names the node'),
   STERNA_ERR_PACKAGE_FETCH: host(
     'A Debian package could not be fetched or unpacked; the message has the reason of apt-get or dpkg-deb',
   ),

@@ -1,3 +1,7 @@
+export * from './block/block-backend.ts';
+export * from './block/block-io.ts';
+export * from './block/define-block-driver.ts';
+export * from './block/permissions.ts';
 export * from './chardev/char-backend.ts';
 export * from './chardev/char-mux.ts';
 export * from './chardev/chardev-spec.ts';

@@ -1,3 +1,4 @@
+import { BlockBackend, BlockBackends, type BlockErrorPolicy } from '../block/block-backend.ts';
 import { CharBackend } from '../chardev/char-backend.ts';
 import { NullBackend } from '../chardev/null-backend.ts';
 import { Scope } from '../container/container.ts';
@@ -113,7 +114,23 @@ export class DeviceInstance implements RealizedDevice {
       add: (name, listener, modes) => ending(notifiers.add(`${id}.${name}`, listener, modes)),
     });
     scope.provide(CharBackend, this.#chardev(values['chardev'], context));
+    this.#provideDisk(id, values);
     wiring.provide?.(scope);
+  }
+
+  /** A device with {@link BLOCK_DEVICE_PROPERTIES} gets its disk. */
+  #provideDisk(id: string, values: Readonly<Record<string, unknown>>): void {
+    const { drive } = values;
+    if (typeof drive !== 'string') return;
+    // The property table has checked them.
+    const backend = this.scope.get(BlockBackends).attach(drive, {
+      id,
+      shareRw: values['share-rw'] === true,
+      rerror: (values['rerror'] ?? 'auto') as BlockErrorPolicy,
+      werror: (values['werror'] ?? 'auto') as BlockErrorPolicy,
+    });
+    this.scope.onDispose(() => backend.detach());
+    this.scope.provide(BlockBackend, backend);
   }
 
   #chardev(name: unknown, context: DeviceContext): CharBackend {

@@ -14,8 +14,12 @@ export interface Property<T, Required extends boolean = boolean> {
   readonly values?: readonly string[];
   /** Parses the text of `-device x,name=TEXT`. Throws RangeError with a sentence. */
   parse(text: string): T;
-  /** Checks a value that was given as data (config file, QMP). Throws RangeError with a sentence. */
-  check(value: unknown): T;
+  /**
+   * Checks a value that was given as data (config file, QMP). Throws RangeError with a sentence.
+   *
+   * @param text - Scalars inside it are text to parse, as in `-blockdev x.0.y=TEXT`.
+   */
+  check(value: unknown, text?: boolean): T;
 }
 
 /** A device's properties by name. */
@@ -136,6 +140,30 @@ function optional<T>(kind: string, parse: (text: string) => T, check: (value: un
   });
 }
 
+/** A list of structures; its text form is one `NAME.INDEX.KEY=VALUE` for each value. */
+function structs<const P extends PropertyTable>(
+  table: P,
+  options: Common,
+): Property<readonly PropertyValues<P>[], false> {
+  return {
+    kind: 'list',
+    help: options.help,
+    required: false,
+    default: [],
+    parse(text) {
+      throw new RangeError(`'${text}' is not a list; write one 'NAME.0.KEY=VALUE' for each value`);
+    },
+    check(value, text = false) {
+      if (!Array.isArray(value)) throw new RangeError(`${JSON.stringify(value)} is not a list`);
+      return value.map((element: unknown, index) => {
+        if (typeof element !== 'object' || element === null || Array.isArray(element))
+          throw new RangeError(`element ${index} is not an object`);
+        return resolveProperties(table, element as Readonly<Record<string, unknown>>, `element ${index}`, { text });
+      });
+    },
+  };
+}
+
 const u32 = unsigned(0xffff_ffff, 'uint32');
 const safe = unsigned(Number.MAX_SAFE_INTEGER, 'a size');
 
@@ -154,6 +182,8 @@ export const prop = {
   optionalU32: optional('uint32', (text) => u32(parseInteger(text)), u32),
   optionalU64: optional('uint64', (text) => safe(parseInteger(text)), safe),
   optionalSize: optional('size', (text) => parseSize(text), safe),
+  optionalBool: optional('on/off', parseBool, checkBool),
+  structs,
   /** Id of a `-chardev`; the backend itself is injected as `CharBackend`. */
   chardev: optional('chardev', (text) => text, checkString),
   /** One of a list of words. */
@@ -209,7 +239,10 @@ export function resolveProperties<P extends PropertyTable>(
       continue;
     }
     try {
-      values[name] = options.text === true && typeof value === 'string' ? property.parse(value) : property.check(value);
+      values[name] =
+        options.text === true && typeof value === 'string'
+          ? property.parse(value)
+          : property.check(value, options.text);
     } catch (cause) {
       throw new ConfigError(
         'STERNA_ERR_PROPERTY_VALUE',

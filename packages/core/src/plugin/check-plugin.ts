@@ -44,6 +44,7 @@ export function checkPlugin(value: unknown, origin: string): Plugin {
   checkList(plugin.devices, 'devices', 'device', fail);
   checkList(plugin.cpus, 'cpus', 'cpu', fail);
   checkList(plugin.machines, 'machines', 'machine', fail);
+  checkList(plugin.blockDrivers, 'blockDrivers', 'block-driver', fail);
   for (const [index, device] of plugin.devices.entries()) {
     const { descriptor } = device;
     if (typeof descriptor?.name !== 'string') throw fail(`devices[${index}] has no descriptor; use defineDevice()`);
@@ -72,21 +73,28 @@ function wrapSingle(value: unknown, origin: string): Plugin | undefined {
     devices: [],
     cpus: [],
     machines: [],
+    blockDrivers: [],
   };
   // Shapes are checked by the caller; here only the kind tells them apart.
   if (kind === 'device') return { ...empty, devices: [value as Plugin['devices'][number]] };
   if (kind === 'cpu') return { ...empty, cpus: [value as Plugin['cpus'][number]] };
   if (kind === 'machine') return { ...empty, machines: [value as Plugin['machines'][number]] };
+  if (kind === 'block-driver') return { ...empty, blockDrivers: [value as Plugin['blockDrivers'][number]] };
   return value as Plugin;
 }
+
+const MAKERS: Readonly<Record<string, string>> = {
+  device: 'defineDevice',
+  cpu: 'defineCpu',
+  machine: 'defineMachineType',
+  'block-driver': 'defineBlockDriver',
+};
 
 function checkList(list: unknown, name: string, kind: string, fail: (reason: string) => ConfigError): void {
   if (!Array.isArray(list)) throw fail(`'${name}' is not a list`);
   for (const [index, item] of list.entries()) {
     if ((item as { readonly kind?: unknown } | undefined)?.kind !== kind) {
-      throw fail(
-        `${name}[${index}] is ${describe(item)}, not the result of define${kind === 'device' ? 'Device' : kind === 'cpu' ? 'Cpu' : 'MachineType'}()`,
-      );
+      throw fail(`${name}[${index}] is ${describe(item)}, not the result of ${MAKERS[kind]}()`);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Bind } from 'inversify';
+import type { BlockDriverType } from '../block/define-block-driver.ts';
 import type { CpuType } from '../cpu/define-cpu.ts';
 import type { DeviceType } from '../device/define-device.ts';
 import type { MachineType } from '../machine/define-machine-type.ts';
@@ -15,6 +16,7 @@ export interface Plugin {
   readonly devices: readonly DeviceType[];
   readonly cpus: readonly CpuType[];
   readonly machines: readonly MachineType[];
+  readonly blockDrivers: readonly BlockDriverType[];
   /** Provides services to the machine scope; `bind` is inversify's. */
   readonly bind?: (bind: Bind) => void;
 }
@@ -24,5 +26,13 @@ export type PluginDescriptor = Partial<Omit<Plugin, 'kind' | 'name'>> & { readon
 
 /** Declares a plugin; export the result as the module's default. */
 export function definePlugin(descriptor: PluginDescriptor): Plugin {
-  return { kind: 'plugin', apiVersion: PLUGIN_API_VERSION, devices: [], cpus: [], machines: [], ...descriptor };
+  return {
+    kind: 'plugin',
+    apiVersion: PLUGIN_API_VERSION,
+    devices: [],
+    cpus: [],
+    machines: [],
+    blockDrivers: [],
+    ...descriptor,
+  };
 }

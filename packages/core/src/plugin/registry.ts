@@ -1,3 +1,4 @@
+import type { BlockDriverType } from '../block/define-block-driver.ts';
 import type { CpuType } from '../cpu/define-cpu.ts';
 import type { DeviceType } from '../device/define-device.ts';
 import { ConfigError, type ErrorCode, unknownNameHint } from '../errors.ts';
@@ -11,12 +12,13 @@ interface Entry<T> {
   readonly provider: string;
 }
 
-/** Everything that can be named on a command line: devices, CPU models and machine types of the loaded plugins. */
+/** Everything that can be named on a command line: devices, CPU models, machine types and block drivers. */
 export class PluginRegistry {
   readonly #plugins: Plugin[] = [];
   readonly #devices = new Map<string, Entry<DeviceType>>();
   readonly #cpus = new Map<string, Entry<CpuType>>();
   readonly #machines = new Map<string, Entry<MachineType>>();
+  readonly #blockDrivers = new Map<string, Entry<BlockDriverType>>();
 
   /** Loaded plugins in order. */
   get plugins(): readonly Plugin[] {
@@ -39,10 +41,14 @@ export class PluginRegistry {
     for (const device of devices) claim(this.#devices, device.descriptor.name, device, 'device', origin);
     for (const cpu of cpus) claim(this.#cpus, cpu.name, cpu, 'CPU', origin);
     for (const machine of checked.machines) claim(this.#machines, machine.name, machine, 'machine type', origin);
+    for (const driver of checked.blockDrivers)
+      claim(this.#blockDrivers, driver.descriptor.name, driver, 'block driver', origin);
     for (const device of devices) this.#devices.set(device.descriptor.name, { value: device, provider: checked.name });
     for (const cpu of cpus) this.#cpus.set(cpu.name, { value: cpu, provider: checked.name });
     for (const machine of checked.machines)
       this.#machines.set(machine.name, { value: machine, provider: checked.name });
+    for (const driver of checked.blockDrivers)
+      this.#blockDrivers.set(driver.descriptor.name, { value: driver, provider: checked.name });
     this.#plugins.push(plugin);
   }
 
@@ -59,6 +65,11 @@ export class PluginRegistry {
   /** @throws ConfigError `STERNA_ERR_MACHINE_UNKNOWN` with a suggestion. */
   machine(name: string): MachineType {
     return find(this.#machines, name, 'machine type', 'STERNA_ERR_MACHINE_UNKNOWN');
+  }
+
+  /** @throws ConfigError `STERNA_ERR_BLOCK_DRIVER` with a suggestion. */
+  blockDriver(name: string): BlockDriverType {
+    return find(this.#blockDrivers, name, 'block driver', 'STERNA_ERR_BLOCK_DRIVER');
   }
 
   /** All device types, by name. */
