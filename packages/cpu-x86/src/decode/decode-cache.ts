@@ -390,7 +390,7 @@ export class DecodeCache {
     this.#bytes.fill(0, CPU_MAP.entryMap, CPU_MAP.entryMap + ENTRY_MAP_SLOTS * 16);
     this.#bytes.fill(0xff, CPU_MAP.jumpCache, CPU_MAP.jumpCache + 65536);
     this.#bytes.fill(0, CPU_MAP.lineMap, CPU_MAP.lineMap + 0x8_0000);
-    this.#bytes.fill(0, CPU_MAP.profile, CPU_MAP.profileEnd);
+    this.#bytes.fill(0, CPU_MAP.profile, CPU_MAP.jumpProfileEnd);
     this.#bump('cacheEpoch');
     this.#bump('codeEpoch');
   }

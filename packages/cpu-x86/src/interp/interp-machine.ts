@@ -4,10 +4,13 @@ import { Leave, Seg, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
 import { InterpFlags } from './interp-flags.ts';
 import { branchSlow, findTarget } from './lookup.ts';
-import { countSuccessor } from './profile.ts';
+import { countJump, countSuccessor } from './profile.ts';
 import { REC } from './records.ts';
 
 export type { Context, Dispatcher, Linker } from './interp-base.ts';
+
+/** Jumps that may lead to many places. Their targets are counted by offset: regions exist for flat code only. */
+const COMPUTED: ReadonlySet<string> = new Set(['jmp_indirect', 'call_indirect']);
 
 /** Prints semantics as interpreter code: operands come from the record at `pc`, registers and flags from memory. */
 export class InterpMachine extends InterpFlags {
@@ -84,9 +87,10 @@ export class InterpMachine extends InterpFlags {
   }
 
   jump(target: Val<'i64'>): void {
+    const t = this.let(target);
+    if (COMPUTED.has(this.variant.name)) countJump(this, this.pc, t);
     if (this.context === 'main') {
       const d = this.dispatcher!;
-      const t = this.let(target);
       const slot = this.local('i32');
       this.set(slot, this.wrap(t));
       this.set(slot, this.shl(this.and(this.xor(slot, this.shrU(slot, 12)), JUMP_CACHE.entries - 1), 4));
@@ -111,7 +115,7 @@ export class InterpMachine extends InterpFlags {
       this.br(d.jumpSlow);
       return;
     }
-    this.put('rip', target);
+    this.put('rip', t);
     this.return(this.call(this.linker.micro(findTarget)));
   }
 

@@ -1,7 +1,7 @@
 import type { DecodeCache } from '../decode/decode-cache.ts';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { Handler, REC } from '../interp/records.ts';
-import { counterOf } from '../state/memory-map.ts';
+import { CPU_MAP, counterOf, JUMP_PROFILE } from '../state/memory-map.ts';
 import { type Effects, type EffectsTable, FIELD } from './effects.ts';
 import type { Masks, Step } from './region-machine.ts';
 
@@ -12,7 +12,13 @@ const MAX_CALLEE = 40;
 const MAX_PAGES = 3;
 /** A block belongs to a region when it is executed at least this often per execution of the entry. */
 const WARM = 1 / 32;
+/** Most places that a computed jump is expected to lead to, and the part of its executions that makes one of them. */
+const MAX_TARGETS = 32;
+const TARGET_SHARE = 1 / 256;
+/** Most places that a return is compared with. */
+const MAX_RETURNS = 4;
 const PAGE = 4096;
+const CALLS: ReadonlySet<string> = new Set(['call', 'call_indirect']);
 
 /** An instruction of a region with what it does. */
 export interface RegionStep extends Step {
@@ -57,6 +63,8 @@ export interface RegionPlan {
 
 /** What the former asks about the guest. */
 export interface CodeView {
+  /** Low half of the linear address of the entry's page. */
+  readonly linear: number;
   /** Host address of the page that lies `page` pages after the entry's, or 0 when that is not known. */
   hostPage(page: number): number;
   /** The interpreter's own handler of a record, without what was joined to it. */
@@ -78,6 +86,7 @@ export class RegionFormer {
   #code!: CodeView;
   #pages = new Map<number, number>();
   #found = new Map<number, Found>();
+  #targets = new Map<number, readonly number[]>();
   #warm = 0;
 
   constructor(cache: DecodeCache, memory: ArrayBufferLike) {
@@ -93,6 +102,7 @@ export class RegionFormer {
     this.#effects = effects;
     this.#code = code;
     this.#found = new Map();
+    this.#targets = new Map();
     this.#pages = new Map([[0, code.hostPage(0)]]);
     this.#warm = Math.max(1, this.#count(entry) * WARM);
     const start = this.#view.getUint16(entry + REC.pos, true) & 0xfff;
@@ -193,6 +203,33 @@ export class RegionFormer {
     return step.page * PAGE + this.#view.getInt32(step.rec + REC.imm, true);
   }
 
+  /** Where a jump to an address is expected to lead, returns apart. */
+  #expected(step: RegionStep): readonly number[] {
+    return step.spec.name === 'ret' ? [] : this.#targetsOf(step);
+  }
+
+  /** Places that a computed jump has led to, most frequent first. */
+  #targetsOf({ rec }: RegionStep): readonly number[] {
+    let places = this.#targets.get(rec);
+    if (places !== undefined) return places;
+    const found: [place: number, count: number][] = [];
+    let total = 0;
+    for (let i = 0; i < JUMP_PROFILE.entries; i++) {
+      const at = (CPU_MAP.jumpProfile + i * JUMP_PROFILE.stride) >>> 2;
+      if (this.#u32[at] !== rec) continue;
+      const count = this.#u32[at + JUMP_PROFILE.count / 4]!;
+      found.push([(this.#u32[at + JUMP_PROFILE.target / 4]! - this.#code.linear) | 0, count]);
+      total += count;
+    }
+    places = found
+      .filter(([, count]) => count >= total * TARGET_SHARE)
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, MAX_TARGETS)
+      .map(([place]) => place);
+    this.#targets.set(rec, places);
+    return places;
+  }
+
   /** Finds the places where blocks begin, best-executed first, within the size of a region. */
   #explore(start: number): { leaders: Set<number>; returns: number[]; instructions: number } {
     const leaders = new Set<number>([start]);
@@ -203,6 +240,14 @@ export class RegionFormer {
       if (leaders.has(place) || !this.#isWarm(place)) return;
       leaders.add(place);
       queue.push([place, this.#count(this.#recordAt(place))]);
+    };
+    const wantCallee = (target: number, after: number): void => {
+      const room = Math.min(MAX_CALLEE, MAX_INSTRUCTIONS - taken.size);
+      if (!leaders.has(target) && this.#calleeSize(target, 0) > room) return;
+      want(target);
+      if (!leaders.has(target)) return;
+      if (!returns.includes(after)) returns.push(after);
+      want(after);
     };
     while (queue.length > 0 && taken.size < MAX_INSTRUCTIONS) {
       let best = 0;
@@ -218,19 +263,11 @@ export class RegionFormer {
         if (step === undefined || 'stop' in step) break;
         taken.add(place);
         const { transfer } = step.effects;
-        if (transfer === 'address' || this.#alwaysLeaves(step)) break;
-        if (transfer === 'jump') {
-          const target = this.#target(step);
-          if (step.spec.name !== 'call') want(target);
-          else if (
-            leaders.has(target) ||
-            this.#calleeSize(target, 0) <= Math.min(MAX_CALLEE, MAX_INSTRUCTIONS - taken.size)
-          ) {
-            want(target);
-            if (leaders.has(target)) {
-              if (!returns.includes(step.next)) returns.push(step.next);
-              want(step.next);
-            }
+        if (this.#alwaysLeaves(step)) break;
+        if (transfer === 'address' || transfer === 'jump') {
+          for (const target of transfer === 'jump' ? [this.#target(step)] : this.#expected(step)) {
+            if (CALLS.has(step.spec.name)) wantCallee(target, step.next);
+            else want(target);
           }
           break;
         }
@@ -309,7 +346,7 @@ export class RegionFormer {
             steps.push(step);
             total++;
             at = step.next;
-            end = this.#endOf(step, returns);
+            end = this.#endOf(step, leaders, returns);
           }
         }
       }
@@ -319,10 +356,13 @@ export class RegionFormer {
     return blocks;
   }
 
-  #endOf(step: RegionStep, returns: readonly number[]): BlockEnd | undefined {
+  #endOf(step: RegionStep, leaders: ReadonlySet<number>, returns: readonly number[]): BlockEnd | undefined {
     const { transfer } = step.effects;
     if (this.#alwaysLeaves(step)) return { kind: 'left' };
-    if (transfer === 'address') return { kind: 'address', places: step.spec.name === 'ret' ? returns.slice(0, 4) : [] };
+    if (transfer === 'address') {
+      const places = step.spec.name === 'ret' ? returns.slice(0, MAX_RETURNS) : this.#targetsOf(step);
+      return { kind: 'address', places: places.filter((p) => leaders.has(p)) };
+    }
     if (transfer === 'jump') return { kind: 'jump', taken: this.#target(step) };
     if (transfer !== 'branch') return undefined;
     const taken = this.#target(step);

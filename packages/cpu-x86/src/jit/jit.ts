@@ -279,6 +279,7 @@ export class Jit implements CpuTranslator {
     const code64 = (key & 3) === 2;
     const page0 = this.#cache.runPage(run);
     const view: CodeView = {
+      linear: Number(pcPage & 0xffff_ffffn),
       hostPage: (page) => (page === 0 ? page0 : this.#hostPage(pcPage + BigInt(page * PAGE), tlb, code64)),
       specOf: (rec) => this.#specOf(rec),
     };

@@ -1,9 +1,10 @@
-import type { Label, TypeTable, Val } from '@sterna/wasm';
+import type { Label, Local, TypeTable, Val } from '@sterna/wasm';
 import type { DecodeCache } from '../decode/decode-cache.ts';
 import { REC } from '../interp/records.ts';
 import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
 import type { Block, RegionPlan, RegionStep } from './former.ts';
 import { blocksInLoops, type FlowOrder, orderOf } from './graph.ts';
+import { jumpHash } from './jump-hash.ts';
 import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
 import { File, type RegionLinker } from './region-base.ts';
 import { RegionExit } from './region-exit.ts';
@@ -14,6 +15,8 @@ import { regionPage } from './slow-paths.ts';
 const BLOCK = 0x02;
 const LOOP = 0x03;
 const PAGE = 4096;
+/** Places that an address is compared with one after the other; more are looked up. */
+const CHAIN = 2;
 
 /** What the printer needs to know of records outside the region. */
 export interface ExitRecords {
@@ -68,6 +71,9 @@ class RegionPrinter {
   readonly #written: Masks = [0, 0];
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
+  /** The block where all computed jumps with many targets meet, if there are several, and the local that has the target. */
+  readonly #hub: number;
+  #hubTarget: Local<'i64'> | undefined;
 
   constructor(
     types: TypeTable,
@@ -80,7 +86,9 @@ class RegionPrinter {
   ) {
     this.#options = count;
     this.#plan = plan;
-    this.#blocks = plan.blocks;
+    const { blocks, hub } = withHub(plan.blocks);
+    this.#blocks = blocks;
+    this.#hub = hub;
     this.#shadow = shadow;
     this.#exits = exits;
     this.#m = new RegionMachine(
@@ -95,24 +103,26 @@ class RegionPrinter {
     plan.blocks.forEach((b, i) => {
       this.#index.set(b.place, i);
     });
-    this.#edges = plan.blocks.map((b) => placesOf(b).flatMap((p) => this.#index.get(p) ?? []));
+    this.#edges = blocks.map((b, i) =>
+      isComputed(b) && i !== hub && hub >= 0 ? [hub] : placesOf(b).flatMap((p) => this.#index.get(p) ?? []),
+    );
     const edges = this.#edges;
     this.#order = orderOf({
-      count: plan.blocks.length,
+      count: blocks.length,
       successors: (b) => edges[b]!,
       cut: (from, to) => {
         edges[from] = edges[from]!.filter((s) => s !== to);
       },
     });
     const successors = (b: number): readonly number[] => edges[b]!;
-    this.#live = flagLiveness(plan.blocks, this.#order, successors, (b) => this.#exitsAtEnd(b));
-    this.#dirty = dirtyRegisters(plan.blocks, this.#order, successors);
+    this.#live = flagLiveness(blocks, this.#order, successors, (b) => this.#exitsAtEnd(b));
+    this.#dirty = dirtyRegisters(blocks, this.#order, successors);
     // microcode may change translations
-    const calls = plan.blocks.some((b) => b.steps.some((step) => step.effects.way === 'call'));
+    const calls = blocks.some((b) => b.steps.some((step) => step.effects.way === 'call'));
     this.#looping = calls ? new Set() : blocksInLoops(this.#order, successors);
-    this.#cost = longestPaths(plan.blocks, this.#order, successors);
+    this.#cost = longestPaths(blocks, this.#order, successors);
     for (const b of this.#order.order) {
-      for (const s of plan.blocks[b]!.steps) {
+      for (const s of blocks[b]!.steps) {
         for (const f of [File.gpr, File.xmm] as const) {
           this.#used[f] |= s.reads[f] | s.writes[f];
           this.#written[f] |= s.writes[f];
@@ -224,6 +234,10 @@ class RegionPrinter {
     m.recentPages = this.#looping.has(b);
     m.flags = flags;
     m.dirty = [...this.#dirty[b]!];
+    if (b === this.#hub) {
+      this.#toAddress(b, end.kind === 'address' ? end.places : [], this.#hubTarget!, flags, flags);
+      return;
+    }
     if (steps.length > 0) m.set(m.ic, m.sub(m.ic, steps.length));
     const live = new Uint8Array(steps.length + 1);
     live[steps.length] = this.#live.after[b]!;
@@ -277,24 +291,45 @@ class RegionPrinter {
         m.dirty = dirty;
       } else if (end.kind === 'address') {
         if (transfer?.to !== 'address') throw new Error('a jump without address');
-        this.#toAddress(b, end.places, transfer.target, exact, next);
+        if (this.#edges[b]!.includes(this.#hub)) this.#toHub(b, transfer.target, exact, next);
+        else this.#toAddress(b, end.places, transfer.target, exact, next);
       }
     }
     for (const v of held) m.release(v);
   }
 
+  /** Goes on where an address says: at one of some places of the region, or outside. */
   #toAddress(b: number, places: readonly number[], target: Val<'i64'>, exact: FlagState, next: FlagState): void {
     const m = this.#m;
     const { dirty } = m;
-    for (const place of places) {
-      const s = this.#index.get(place);
-      if (s === undefined || !this.#edges[b]!.includes(s)) continue;
-      m.if(m.eq(target, m.linearOf(place, 0)), () => this.#goTo(b, place, exact, next), undefined, true);
-      m.dirty = dirty;
+    const inside = places.filter((p) => this.#edges[b]!.includes(this.#index.get(p) ?? -1));
+    const arrive = (place: number): void => {
+      m.dirty = [...dirty];
+      this.#goTo(b, place, exact, next);
+    };
+    if (inside.length <= CHAIN) {
+      for (const place of inside) m.if(m.eq(target, m.linearOf(place, 0)), () => arrive(place), undefined, true);
+    } else {
+      const { factor, shift, slots } = jumpHash(inside);
+      const place = m.local('i32');
+      m.set(place, m.sub(m.wrap(target), m.wrap(m.pcPage)));
+      const cases = slots.map((p) => () => {
+        if (p !== undefined) m.if(m.eq(target, m.linearOf(p, 0)), () => arrive(p), undefined, true);
+      });
+      m.switch(m.shrU(m.mul(place, factor), shift), cases);
+      m.release(place);
     }
+    m.dirty = [...dirty];
     m.flags = exact;
     m.countExit(RegionExit.ADDRESS);
     m.exitToAddress(target);
+  }
+
+  /** Goes on at the block that all computed jumps share. */
+  #toHub(from: number, target: Val<'i64'>, exact: FlagState, next: FlagState): void {
+    this.#hubTarget ??= this.#m.ownLocal('i64');
+    this.#m.set(this.#hubTarget, target);
+    this.#enter(from, this.#hub, exact, next, () => this.#m.exitToAddress(this.#hubTarget!));
   }
 
   /** Goes on at a place: a block of the region, or the interpreter. */
@@ -305,19 +340,19 @@ class RegionPrinter {
       m.flags = exact;
       m.countExit(RegionExit.PATH);
       this.#leaveTo(place);
-      return;
-    }
+    } else this.#enter(from, to, exact, next, () => this.#leaveTo(place));
+  }
+
+  /** Goes on at a block; `leave` goes there without the region, when the budget does not last. */
+  #enter(from: number, to: number, exact: FlagState, next: FlagState, leave: () => void): void {
+    const m = this.#m;
     if (this.#order.position[to]! <= this.#order.position[from]!) {
-      m.if(
-        m.ltS(m.ic, this.#cost[to]!),
-        () => {
-          m.flags = exact;
-          m.countExit(RegionExit.BUDGET);
-          this.#leaveTo(place);
-        },
-        undefined,
-        false,
-      );
+      const out = (): void => {
+        m.flags = exact;
+        m.countExit(RegionExit.BUDGET);
+        leave();
+      };
+      m.if(m.ltS(m.ic, this.#cost[to]!), out, undefined, false);
       m.br(this.#loops.get(to)!);
     } else if (this.#order.merges.has(to)) m.br(this.#labels.get(to)!);
     else this.#tree(to, next);
@@ -335,6 +370,22 @@ class RegionPrinter {
   #notEntry(record: number): number {
     return record === this.#plan.entry ? this.#shadow : record;
   }
+}
+
+/** Whether a block ends with a jump to one of many places. */
+function isComputed({ end }: Block): boolean {
+  return end.kind === 'address' && end.places.length > CHAIN;
+}
+
+/**
+ * The blocks with one more where computed jumps meet, when there are several. Each leading everywhere they would be loops with many
+ * entries, of which structured code knows none.
+ */
+function withHub(blocks: readonly Block[]): { blocks: readonly Block[]; hub: number } {
+  const computed = blocks.filter(isComputed);
+  if (computed.length < 2) return { blocks, hub: -1 };
+  const places = [...new Set(computed.flatMap(placesOf))];
+  return { blocks: [...blocks, { place: NaN, steps: [], end: { kind: 'address', places } }], hub: blocks.length };
 }
 
 /** Places where a block may go on. */

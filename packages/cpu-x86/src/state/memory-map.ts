@@ -34,6 +34,9 @@ export const CPU_MAP = {
   /** u32 per record: how often it was executed as the successor of a branch. */
   profile: 0x0180_0000,
   profileEnd: 0x01d0_0000,
+  /** Where computed jumps have led: {@link JUMP_PROFILE} entries. */
+  jumpProfile: 0x01d0_0000,
+  jumpProfileEnd: 0x01d1_0000,
 } as const;
 
 /** Where the cells of a vCPU are while another one runs. */
@@ -69,6 +72,12 @@ export const TLB = {
   /** i32: TLB_FLAG_* bits. */
   flags: 28,
 } as const;
+
+/**
+ * Profile of computed jumps: `entries` of 16 bytes {i32 record of the jump, i32 low half of the target's linear address,
+ * i32 count}, hashed by both.
+ */
+export const JUMP_PROFILE = { entries: 4096, stride: 16, target: 4, count: 8 } as const;
 
 /** Where the TLBs are from a vCPU's cell tlbArea on. */
 export const TLB_PLACE = { kernel: 0, user: 0x1_0000, access: 0x2_0000 } as const;
