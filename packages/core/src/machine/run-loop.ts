@@ -10,6 +10,8 @@ const SLICE_NS = 2e5;
 const MAX_SLICE_INSTRUCTIONS = 1_000_000;
 /** Host time after which the loop lets sockets, control and migration run. */
 const TURN_NS = 1e6;
+/** A throttled machine pauses at least this long at a time; shorter pauses cost more than they give. */
+const MIN_PAUSE_NS = 1e6;
 /** Longest sleep; a host timer cannot be longer than this anyway. */
 const MAX_SLEEP_MS = 2 ** 30;
 
@@ -47,8 +49,11 @@ export class RunLoop {
   readonly held: Set<VCpu> = new Set();
   /** vCPUs that wait for a page; any {@link wake} lets them try again. */
   readonly #waiting = new Set<VCpu>();
-  /** Share of host time that vCPUs get, 1 = all; auto-converge lowers it. */
-  throttle = 1;
+  #throttle = 0;
+  /** Host time that vCPUs still have to pause for what they ran. */
+  #owedNs = 0;
+  /** When a pause began; undefined while there is none. */
+  #pausedAt: number | undefined;
   /** Instructions executed since creation, for statistics. */
   executed = 0;
 
@@ -58,6 +63,23 @@ export class RunLoop {
     this.#host = host;
     this.#loop = loop;
     this.#events = events;
+  }
+
+  /**
+   * Percentage of host time in which vCPUs do not run, 0 to 99 (QEMU's cpu-throttle): after each stretch of running they pause
+   * for p / (100 - p) of its length. A guest that idles anyway is not slowed down. Timers that expire in a pause fire after it.
+   */
+  get throttle(): number {
+    return this.#throttle;
+  }
+  set throttle(percentage: number) {
+    if (!(percentage >= 0 && percentage <= 99)) throw new RangeError(`a throttle of ${percentage} %`);
+    this.#throttle = percentage;
+    if (percentage > 0) return;
+    this.#owedNs = 0;
+    if (this.#pausedAt === undefined) return;
+    this.#pausedAt = undefined;
+    this.wake();
   }
 
   start(): void {
@@ -70,6 +92,7 @@ export class RunLoop {
   /** No slice runs after this returns. */
   stop(): void {
     this.#running = false;
+    this.#pausedAt = undefined;
     this.#clock.stop();
     this.#sleep?.cancel();
     this.#sleep = undefined;
@@ -83,7 +106,7 @@ export class RunLoop {
     this.#waiting.clear();
     const { current } = this;
     if (cpu !== undefined && current !== undefined && current.index !== cpu) current.requestExit();
-    if (!this.#running || this.#inTurn || this.#scheduled) return;
+    if (!this.#running || this.#inTurn || this.#scheduled || this.#pausedAt !== undefined) return;
     this.#sleep?.cancel();
     this.#sleep = undefined;
     this.#schedule();
@@ -101,8 +124,9 @@ export class RunLoop {
     if (!this.#running) return;
     this.#inTurn = true;
     let sleepNs = 0;
+    const begin = this.#host.monotonicNs();
     try {
-      const end = this.#host.monotonicNs() + TURN_NS;
+      const end = begin + TURN_NS;
       do {
         this.#clock.timers.run(this.#clock.now());
         const cpu = this.#pick();
@@ -122,9 +146,26 @@ export class RunLoop {
       this.#inTurn = false;
     }
     if (!this.#running) return;
+    if (this.#throttle > 0 && this.#pause(begin)) return;
     if (sleepNs > 0) this.#sleepFor(sleepNs);
-    else if (this.throttle < 1) this.#sleepFor((TURN_NS * (1 - this.throttle)) / this.throttle);
     else this.#schedule();
+  }
+
+  /** Begins a pause when vCPUs owe one for what they have run since `begin`. */
+  #pause(begin: number): boolean {
+    const now = this.#host.monotonicNs();
+    this.#owedNs += ((now - begin) * this.#throttle) / (100 - this.#throttle);
+    if (this.#owedNs < MIN_PAUSE_NS) return false;
+    this.#pausedAt = now;
+    this.#sleep = this.#loop.after(Math.max(1, Math.round(this.#owedNs / 1e6)), () => {
+      this.#sleep = undefined;
+      const paused = this.#host.monotonicNs() - (this.#pausedAt ?? now);
+      this.#pausedAt = undefined;
+      // Host timers are late; what was paused too long is not owed again.
+      this.#owedNs = Math.max(-this.#owedNs, this.#owedNs - paused);
+      this.#turn();
+    });
+    return true;
   }
 
   #slice(cpu: VCpu): void {
