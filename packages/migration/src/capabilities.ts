@@ -33,7 +33,6 @@ export type CapabilityName = (typeof CAPABILITY_NAMES)[number];
 const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   xbzrle: 'compression of repeated pages has not landed yet',
   'rdma-pin-all': 'there is no RDMA on this host',
-  'auto-converge': 'CPU throttling has not landed yet',
   'zero-blocks': 'block migration was removed from QEMU',
   'postcopy-ram': 'postcopy has not landed yet',
   'x-colo': 'COLO has not landed yet',

@@ -296,6 +296,7 @@ export class MigrationController {
       'total-time': total,
       'setup-time': Math.round(counters.setupTime ?? 0),
       ...downtime,
+      ...(counters.throttlePercentage === 0 ? {} : { 'cpu-throttle-percentage': counters.throttlePercentage }),
     };
   }
 

@@ -76,6 +76,9 @@ export interface MigrationHost {
   /** Takes the disks back or over before the guest runs. Idempotent. */
   activateDisks?(): Promise<void>;
 
+  /** Keeps vCPUs from running in this percentage of the time, 0 to 99; absent where there is nothing to slow down. */
+  throttle?(percentage: number): void;
+
   /** Delivers an event to the control plane. */
   emit(event: MigrationEvent): void;
   /** A line for the user, e.g. why an incoming migration failed. */

@@ -33,6 +33,7 @@ export interface MigrationInfo {
   readonly 'setup-time'?: number;
   readonly downtime?: number;
   readonly 'expected-downtime'?: number;
+  readonly 'cpu-throttle-percentage'?: number;
   readonly 'error-desc'?: string;
   readonly 'blocked-reasons'?: readonly string[];
   readonly 'socket-address'?: readonly unknown[];
@@ -57,6 +58,10 @@ export class MigrationCounters {
   totalTime: number | undefined;
   downtime: number | undefined;
   expectedDowntime = 0;
+  /** What was left to send when RAM was last synced. */
+  dirtyBytesLastSync = 0;
+  /** Percentage of time in which the guest is kept from running, 0 when it is not. */
+  throttlePercentage = 0;
 
   /** The `ram` member. @param completed QEMU leaves out what is left and the rate once all is done */
   stats(completed: boolean): MigrationStats {

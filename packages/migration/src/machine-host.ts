@@ -69,6 +69,9 @@ export class MachineMigrationHost implements MigrationHost {
   flushWriteTags(): void {
     for (const cpu of this.#machine.cpus) cpu.flushWriteTags();
   }
+  throttle(percentage: number): void {
+    this.#machine.loop.throttle = percentage;
+  }
   emit(event: MigrationEvent): void {
     this.#observer.event(event);
   }

@@ -1,16 +1,19 @@
 import type { RamBlock } from '@sterna/core';
 import type { BufferArea, MigrationHost } from '../host.ts';
-import { KERNEL_CELLS, type RamKernel, ramKernel } from './kernel.ts';
+import { ramKernel } from './kernel.ts';
+import { KERNEL_CELLS, type RamKernel } from './kernel-instance.ts';
 
 /** Target page size of the machines here. */
 export const PAGE = 4096;
 
-/** Bytes of {@link MigrationHost.buffers} beside the dirty map: kernel answers and stream chunks. */
+/** Bytes of the stream's chunks, or of its read buffer. */
 export const STREAM_BUFFERS: number = 2 ** 20;
+/** Bytes of a sending thread's chunks and kernel answers. */
+export const THREAD_BUFFERS: number = 2 ** 20;
 
 /** Size of the buffer area a machine must set aside. @param ramBytes most bytes that its RAM blocks may have */
 export function bufferAreaSize(ramBytes: number): number {
-  return KERNEL_CELLS + STREAM_BUFFERS + Math.ceil(ramBytes / PAGE) + 4096;
+  return KERNEL_CELLS + STREAM_BUFFERS + THREAD_BUFFERS + Math.ceil(ramBytes / PAGE) + 4096;
 }
 
 /** Blocks in the order of the stream: largest maximum first, equal ones as registered. */
@@ -27,22 +30,21 @@ export class RamArea {
   readonly map: BufferArea;
   /** Chunks or read buffer of the stream. */
   readonly stream: Uint8Array;
-  readonly #cells: Uint32Array;
+  /** For a sending thread. */
+  readonly thread: BufferArea;
+  /** Answers of the last kernel call. */
+  readonly cells: Uint32Array;
 
   constructor(host: MigrationHost) {
     const { offset, size } = host.buffers;
     const { buffer } = host.memory;
     this.kernel = ramKernel(host.memory, offset);
     this.bytes = new Uint8Array(buffer);
-    this.#cells = new Uint32Array(buffer, offset, KERNEL_CELLS / 4);
+    this.cells = new Uint32Array(buffer, offset, KERNEL_CELLS / 4);
     const streamAt = offset + KERNEL_CELLS;
     this.stream = new Uint8Array(buffer, streamAt, STREAM_BUFFERS);
-    const mapAt = streamAt + STREAM_BUFFERS;
+    this.thread = { offset: streamAt + STREAM_BUFFERS, size: THREAD_BUFFERS };
+    const mapAt = this.thread.offset + THREAD_BUFFERS;
     this.map = { offset: mapAt, size: offset + size - mapAt };
-  }
-
-  /** An answer of the last kernel call. */
-  cell(index: number): number {
-    return this.#cells[index]!;
   }
 }

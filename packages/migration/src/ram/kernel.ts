@@ -18,50 +18,17 @@ import {
 } from '@sterna/core';
 import { type Code, i32, ModuleBuilder, type Val } from '@sterna/wasm';
 import { RAM_FLAG } from '../stream/constants.ts';
-
-/** Bytes at `RamKernel.cells` through which the kernels answer beside their result. */
-export const KERNEL_CELLS = 16;
-
-/** Wasm addresses are numbers; all lengths are in bytes unless the name says pages. */
-export interface RamKernel {
-  /**
-   * Moves dirty flags into the dirty map: a page whose CLEAN flag is off gets a 1 in the map, and the flag on.
-   *
-   * @returns how many pages got a 1 that had none
-   */
-  harvest(flags: number, map: number, pages: number): number;
-  /** Whether a page is all zeros: 1 or 0. */
-  isZero(address: number): number;
-  /**
-   * Writes records (all with CONTINUE) for marked pages of one block and clears their marks.
-   *
-   * Cells: end of the output, zero pages, other pages.
-   *
-   * @returns the first page index not looked at
-   */
-  emit(
-    out: number,
-    outEnd: number,
-    map: number,
-    flags: number,
-    block: number,
-    page: number,
-    pageEnd: number,
-    most: number,
-  ): number;
-  /**
-   * Reads CONTINUE records of pages into one block, until a record that needs more thought or is not all there.
-   *
-   * Cells: zero pages, other pages.
-   *
-   * @returns the address of the first byte not consumed
-   */
-  absorb(input: number, inputEnd: number, block: number, length: number, flags: number): number;
-}
+import { instantiateKernel, type RamKernel } from './kernel-instance.ts';
 
 type I = Val<'i32'>;
 
 let compiled: WasmModule | undefined;
+
+/** The kernels, compiled once; a thread gets the module instead of printing it again. */
+export function ramKernelModule(): WasmModule {
+  compiled ??= new wasmHost.Module(build());
+  return compiled;
+}
 
 /**
  * Instantiates the kernels on a machine's memory.
@@ -69,22 +36,7 @@ let compiled: WasmModule | undefined;
  * @param cells address of {@link KERNEL_CELLS} bytes for answers
  */
 export function ramKernel(memory: WasmMemory, cells: number): RamKernel {
-  compiled ??= new wasmHost.Module(build());
-  const { exports } = new wasmHost.Instance(compiled, { host: { memory } });
-  // The module built below exports exactly these, with the address of the cells as a last parameter.
-  const raw = exports as unknown as {
-    harvest: RamKernel['harvest'];
-    isZero: RamKernel['isZero'];
-    emit(...args: number[]): number;
-    absorb(...args: number[]): number;
-  };
-  return {
-    harvest: raw.harvest,
-    isZero: (address) => raw.isZero(address),
-    emit: (out, outEnd, map, flags, block, page, pageEnd, most) =>
-      raw.emit(out, outEnd, map, flags, block, page, pageEnd, most, cells) >>> 0,
-    absorb: (input, inputEnd, block, length, flags) => raw.absorb(input, inputEnd, block, length, flags, cells) >>> 0,
-  };
+  return instantiateKernel(ramKernelModule(), memory, cells);
 }
 
 function build(): Uint8Array<ArrayBuffer> {

@@ -16,9 +16,15 @@ export class RateLimit {
     this.#windowBytes = transferred;
   }
 
-  /** Whether this window's share is used up. */
-  exceeded(transferred: number, bytesPerSecond: number): boolean {
-    return bytesPerSecond > 0 && transferred - this.#windowBytes > (bytesPerSecond * WINDOW_MS) / 1000;
+  /** Bytes of this window's share that are left; not positive when it is used up, Infinity without a limit. */
+  bytesLeft(transferred: number, bytesPerSecond: number): number {
+    if (bytesPerSecond === 0) return Number.POSITIVE_INFINITY;
+    return (bytesPerSecond * WINDOW_MS) / 1000 - this.sent(transferred);
+  }
+
+  /** Bytes sent in this window. */
+  sent(transferred: number): number {
+    return transferred - this.#windowBytes;
   }
 
   /** Ms until the next window. */

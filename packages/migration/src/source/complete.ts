@@ -5,16 +5,15 @@ import { vmDescriptionJson } from '../vmstate/describe.ts';
 import { saveVmState } from '../vmstate/save.ts';
 import type { SourceContext } from './context.ts';
 import { liveContext } from './live.ts';
-import { emitPass } from './setup.ts';
+import { syncRam } from './sync.ts';
 
 /** Phase 4: what is left of RAM and live devices, every other device whole, and the end. The guest stands still. */
 export async function complete(ctx: SourceContext): Promise<void> {
   const { writer, wire } = ctx;
   const before = writer.transferred;
-  ctx.ram.sync(ctx.pace.now());
-  emitPass(ctx);
+  syncRam(ctx);
   beginSection(writer, 'end', ctx.ramHeader);
-  await ctx.ram.send(writer, () => ctx.signal.aborted);
+  await ctx.ram.sendAll(ctx.pages, writer, ctx.signal);
   ctx.signal.throwIfAborted();
   writer.u64Number(RAM_FLAG.eos);
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);

@@ -4,6 +4,7 @@ import type { MigrationHost } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
 import type { Pace } from '../pace.ts';
 import type { MigrationParameters } from '../parameters.ts';
+import type { PageSender } from '../ram/page-sender.ts';
 import type { RateLimit } from '../ram/rate-limit.ts';
 import type { RamSaver } from '../ram/save.ts';
 import type { GlobalState } from '../sections/global-state.ts';
@@ -12,6 +13,8 @@ import type { SectionHeader } from '../stream/sections.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import type { StructDescription } from '../vmstate/describe.ts';
 import type { WireProperties } from '../wire.ts';
+import type { AutoConverge } from './auto-converge.ts';
+import type { FairShares } from './fair-shares.ts';
 import type { ReturnPathReader } from './return-path.ts';
 
 /** A live device of this migration with the header of its sections. */
@@ -30,6 +33,16 @@ export interface FullEntry {
   readonly state: object;
 }
 
+/** What the guest has written since a period of measurement began. */
+export interface Dirtying {
+  /** Host time in ms: when the period began, and of the last sync. */
+  since: number;
+  syncedAt: number;
+  /** Pages that were marked in it, and bytes of the stream when it began. */
+  pages: number;
+  transferred: number;
+}
+
 /** What all phases of one outgoing migration share. */
 export interface SourceContext {
   readonly host: MigrationHost;
@@ -43,6 +56,11 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   readonly writer: StreamWriter;
   readonly ram: RamSaver;
+  /** Sends RAM's pages: in the channel's thread, or here. */
+  readonly pages: PageSender;
+  readonly dirtying: Dirtying;
+  readonly autoConverge: AutoConverge;
+  readonly shares: FairShares;
   readonly ramHeader: SectionHeader;
   readonly live: readonly LiveEntry[];
   readonly full: readonly FullEntry[];

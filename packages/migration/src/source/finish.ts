@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { SourceContext } from './context.ts';
+import { throttle } from './sync.ts';
 
 /** Last phase after success: the guest is the destination's now. */
 export function finish(ctx: SourceContext): void {
@@ -32,6 +33,7 @@ export async function rollBack(ctx: SourceContext): Promise<void> {
 
 /** Runs whatever the result. A device that fails here must not keep the others from cleaning up. */
 export function cleanup(ctx: SourceContext): void {
+  throttle(ctx, 0);
   for (const { handlers, state } of ctx.live) {
     try {
       handlers.saveCleanup?.(state);

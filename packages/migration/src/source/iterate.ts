@@ -2,25 +2,24 @@
  * Phase 2: rounds over RAM and the other live devices while the guest runs,
  * until little enough is left.
  *
- * All of this happens on the guest's own event loop. A long stretch of page
- * copying would be a pause the guest sees, so work is done in slices of a
- * millisecond, and between two slices the loop turns: vCPUs run, sockets send,
- * QMP answers.
- *
  * Devices are served round-robin and unserialized: each turn starts at the
- * next one and gives each a slice. QEMU up to 8.2 went on to the second device
- * only when the first had nothing left; a RAM that is dirtied faster than it
- * is sent then starved everybody behind it.
+ * next one, and `FairShares` divides the bandwidth. Between two turns the loop
+ * turns too: vCPUs run, sockets send, QMP answers.
  */
 import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
+import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
-import { emitPass } from './setup.ts';
+import { syncRam } from './sync.ts';
 
-/** Longest stretch of copying between two turns of the loop, in ms. */
-const SLICE_MS = 1;
+/** Longest time that pages are sent before the others are looked at again, in ms (QEMU's MAX_WAIT). */
+const RAM_TURN_MS = 50;
+/** Time between two looks at RAM while only an acknowledgement is missing: each look costs the guest its write tags. */
+const WAITING_SYNC_MS = 100;
+/** Time after which a changed bandwidth limit is noticed. */
+const LIMIT_POLL_MS = 10;
 
 /** Runs until the switchover may happen. */
 export async function iterate(ctx: SourceContext): Promise<void> {
@@ -38,19 +37,31 @@ export async function iterate(ctx: SourceContext): Promise<void> {
 
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */
 function decide(ctx: SourceContext, convergence: Convergence): boolean {
+  forceSync(ctx);
   const threshold = thresholdBytes(ctx);
   // Before the first measured rate nobody knows what fits; QEMU waits for its first window too.
   if (ctx.rate.rate === 0) return false;
   if (!convergence.worthLooking(pendingEstimate(ctx), threshold)) return false;
-  const pending = pendingExact(ctx);
-  return maySwitchOver(ctx) && convergence.decide(pending, threshold);
+  const allowed = maySwitchOver(ctx);
+  if (!allowed && ctx.pace.now() - ctx.dirtying.syncedAt < WAITING_SYNC_MS) return false;
+  return convergence.decide(pendingExact(ctx), threshold) && allowed;
 }
 
-/** Bytes that fit the allowed downtime at the rate the channel has shown. */
+/** While a guest is throttled, long rounds are no reason to look away. The first round is: it sends everything anyway. */
+function forceSync(ctx: SourceContext): void {
+  if (!ctx.capabilities.has('auto-converge') || ctx.counters.syncCount <= 1) return;
+  if (ctx.pace.now() - ctx.dirtying.syncedAt >= FORCED_SYNC_MS) syncRam(ctx);
+}
+
+/** Bytes that fit the allowed downtime. */
 function thresholdBytes(ctx: SourceContext): number {
-  const parameters = ctx.parameters();
-  const available = parameters['avail-switchover-bandwidth'] / 1000;
-  return (available > 0 ? available : ctx.rate.rate) * parameters['downtime-limit'];
+  return switchoverRate(ctx) * ctx.parameters()['downtime-limit'];
+}
+
+/** Bytes per ms to expect at the switchover: what the user says, else what the channel has shown. */
+function switchoverRate(ctx: SourceContext): number {
+  const available = ctx.parameters()['avail-switchover-bandwidth'] / 1000;
+  return available > 0 ? available : ctx.rate.rate;
 }
 
 function maySwitchOver(ctx: SourceContext): boolean {
@@ -68,8 +79,7 @@ function pendingEstimate(ctx: SourceContext): number {
 }
 
 function pendingExact(ctx: SourceContext): number {
-  ctx.ram.sync(ctx.pace.now());
-  emitPass(ctx);
+  syncRam(ctx);
   let sum = ctx.ram.remaining;
   for (const { handlers, state } of active(ctx)) {
     const pending = (handlers.statePendingExact ?? handlers.statePendingEstimate)?.(state);
@@ -82,45 +92,72 @@ function active(ctx: SourceContext): readonly LiveEntry[] {
   return ctx.live.filter(({ handlers, state }) => handlers.isActive?.(state) !== false);
 }
 
-/** One slice for RAM and each live device, beginning with another one each time. */
+/** One turn for RAM and each live device, beginning with another one each time. */
 async function serveDevices(ctx: SourceContext, first: number): Promise<void> {
-  const devices: (LiveEntry | undefined)[] = [undefined, ...active(ctx)];
-  for (let i = 0; i < devices.length; i++) {
-    if (rateExceeded(ctx)) return;
-    const entry = devices[(first + i) % devices.length];
-    if (entry === undefined) await iterateRam(ctx);
-    else await iterateDevice(ctx, entry);
-    await ctx.writer.drain();
+  const { shares, writer } = ctx;
+  const devices = active(ctx).filter(iterates);
+  const turns: (LiveEntry | 'ram')[] = ctx.ram.remaining > 0 ? ['ram', ...devices] : [...devices];
+  for (let i = 0; i < turns.length; i++) {
+    const left = rateLeft(ctx);
+    if (left <= 0) return;
+    const entry = turns[(first + i) % turns.length]!;
+    const before = writer.transferred;
+    if (entry === 'ram' && turns.length === 1) await iterateRam(ctx, left);
+    else {
+      const key = entry === 'ram' ? ctx.ram : entry;
+      const share = shares.grant(key, left, turns.length - i);
+      if (share <= 0) continue;
+      if (entry === 'ram') await iterateRam(ctx, share);
+      else await iterateDevice(ctx, entry, share);
+      shares.used(key, writer.transferred - before);
+    }
+    await writer.drain();
   }
 }
 
-async function iterateRam(ctx: SourceContext): Promise<void> {
-  if (ctx.ram.remaining === 0) return;
-  const { writer, pace } = ctx;
+function iterates({ handlers, state }: LiveEntry): boolean {
+  return handlers.saveLiveIterate !== undefined && handlers.isActiveIterate?.(state) !== false;
+}
+
+async function iterateRam(ctx: SourceContext, bytes: number): Promise<void> {
+  const { writer } = ctx;
   beginSection(writer, 'part', ctx.ramHeader);
-  const end = pace.now() + SLICE_MS;
-  await ctx.ram.send(writer, () => pace.now() >= end || writer.congested || rateExceeded(ctx));
+  await ctx.ram.send(ctx.pages, writer, { bytes, ms: RAM_TURN_MS });
   writer.u64Number(RAM_FLAG.eos);
   endSection(writer, ctx.ramHeader.id, ctx.wire.sendSectionFooter);
   writer.flush();
 }
 
-async function iterateDevice(ctx: SourceContext, { header, handlers, state }: LiveEntry): Promise<void> {
-  if (handlers.saveLiveIterate === undefined || handlers.isActiveIterate?.(state) === false) return;
-  beginSection(ctx.writer, 'part', header);
-  await handlers.saveLiveIterate(state, ctx.writer, liveContext(ctx));
-  endSection(ctx.writer, header.id, ctx.wire.sendSectionFooter);
-  ctx.writer.flush();
+/** Asks a device until its share is used or it has nothing more for now; between two parts the loop turns. */
+async function iterateDevice(ctx: SourceContext, { header, handlers, state }: LiveEntry, share: number): Promise<void> {
+  const { writer } = ctx;
+  for (const end = writer.transferred + share; ; ) {
+    const before = writer.transferred;
+    beginSection(writer, 'part', header);
+    const result = await handlers.saveLiveIterate!(state, writer, liveContext(ctx, end - before));
+    endSection(writer, header.id, ctx.wire.sendSectionFooter);
+    writer.flush();
+    if (result === 'done' || writer.transferred >= end) return;
+    await writer.drain();
+    await ctx.pace.turn();
+    ctx.signal.throwIfAborted();
+  }
 }
 
-function rateExceeded(ctx: SourceContext): boolean {
-  return ctx.rate.exceeded(ctx.writer.transferred, ctx.parameters()['max-bandwidth']);
+/** Bytes that may still be sent in this window. */
+function rateLeft(ctx: SourceContext): number {
+  return ctx.rate.bytesLeft(ctx.writer.transferred, ctx.parameters()['max-bandwidth']);
 }
 
 async function holdRate(ctx: SourceContext): Promise<void> {
-  if (rateExceeded(ctx)) await ctx.pace.sleep(ctx.rate.left(ctx.pace.now()), ctx.signal);
+  for (;;) {
+    const left = ctx.rate.left(ctx.pace.now());
+    if (rateLeft(ctx) > 0 || left <= 0) break;
+    await ctx.pace.sleep(Math.min(left, LIMIT_POLL_MS), ctx.signal);
+    ctx.signal.throwIfAborted();
+  }
   // With nothing to send, syncing over and over would only drop the guest's write tags.
-  else if (ctx.ram.remaining === 0) await ctx.pace.sleep(1, ctx.signal);
+  if (ctx.ram.remaining === 0) await ctx.pace.sleep(1, ctx.signal);
 }
 
 /** Closes a window of measurement and publishes its rates. */
@@ -129,11 +166,14 @@ export function updateRates(ctx: SourceContext): void {
   counters.transferred = writer.transferred;
   counters.precopyBytes = writer.transferred;
   const pagesBefore = ctx.sentPagesAtWindow;
+  const windowBytes = rate.sent(writer.transferred);
   const lasted = rate.turn(pace.now(), writer.transferred);
   if (lasted === undefined) return;
   const pages = counters.zeroPages + counters.normalPages;
   ctx.sentPagesAtWindow = pages;
-  counters.mbps = (rate.rate * 8) / 1000;
+  counters.mbps = (windowBytes * 8) / lasted / 1000;
   counters.pagesPerSecond = Math.round(((pages - pagesBefore) * 1000) / lasted);
-  if (rate.rate > 0) counters.expectedDowntime = Math.round(ctx.ram.remaining / rate.rate);
+  // A window with next to nothing in it says nothing about the channel.
+  if (counters.dirtyPagesRate > 0 && windowBytes > 10_000)
+    counters.expectedDowntime = Math.round(counters.dirtyBytesLastSync / switchoverRate(ctx));
 }

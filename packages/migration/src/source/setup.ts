@@ -4,6 +4,7 @@ import { saveVmState } from '../vmstate/save.ts';
 import type { SourceContext } from './context.ts';
 import { liveContext } from './live.ts';
 import { COMMAND_PING_SETUP } from './ping.ts';
+import { syncRam } from './sync.ts';
 
 /**
  * Phase 1: header, configuration, and the START sections of everything that is sent while the guest runs.
@@ -25,9 +26,10 @@ export async function setup(ctx: SourceContext): Promise<void> {
     endSection(writer, header.id, wire.sendSectionFooter);
   }
   beginSection(writer, 'start', ctx.ramHeader);
-  ctx.ram.setup(writer, ctx.pace.now());
+  ctx.ram.mark();
+  syncRam(ctx);
+  ctx.ram.list(writer);
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
-  emitPass(ctx);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'start', header);
     await handlers.saveSetup?.(state, writer, liveContext(ctx));
@@ -36,10 +38,4 @@ export async function setup(ctx: SourceContext): Promise<void> {
   writer.flush();
   await writer.drain();
   ctx.counters.setupTime = ctx.pace.now() - ctx.counters.startedAt;
-}
-
-/** Tells of a new round over RAM. */
-export function emitPass(ctx: SourceContext): void {
-  if (!ctx.capabilities.has('events')) return;
-  ctx.host.emit({ event: 'MIGRATION_PASS', data: { pass: ctx.counters.syncCount } });
 }

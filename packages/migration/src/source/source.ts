@@ -13,6 +13,7 @@ import type { MigrationCounters } from '../info.ts';
 import type { Pace } from '../pace.ts';
 import type { MigrationParameters } from '../parameters.ts';
 import { RamArea } from '../ram/blocks.ts';
+import { InlinePageSender } from '../ram/inline-sender.ts';
 import { RAM_VERSION } from '../ram/load.ts';
 import { RateLimit } from '../ram/rate-limit.ts';
 import { RamSaver } from '../ram/save.ts';
@@ -22,8 +23,10 @@ import { StreamReader } from '../stream/reader.ts';
 import { StreamWriter } from '../stream/writer.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type { WireProperties } from '../wire.ts';
+import { AutoConverge } from './auto-converge.ts';
 import { complete } from './complete.ts';
 import type { FullEntry, LiveEntry, SourceContext } from './context.ts';
+import { FairShares } from './fair-shares.ts';
 import { cleanup, finish, rollBack } from './finish.ts';
 import { iterate } from './iterate.ts';
 import { ReturnPathReader } from './return-path.ts';
@@ -88,16 +91,23 @@ function makeContext(options: SourceOptions): SourceContext {
   const globalState = new GlobalState();
   const { live, full } = entries(host, wire, globalState);
   const writer = new StreamWriter(channel, area.stream);
-  counters.startedAt = pace.now();
+  const ram = new RamSaver(host, area, counters);
+  const now = pace.now();
+  counters.startedAt = now;
+  counters.expectedDowntime = options.parameters()['downtime-limit'];
   return {
     ...options,
     writer,
-    ram: new RamSaver(host, area, counters),
+    ram,
+    pages: channel.pageSender?.(ram.plan) ?? new InlinePageSender(area, ram.plan.blocks, pace),
+    dirtying: { since: now, syncedAt: now, pages: 0, transferred: 0 },
+    autoConverge: new AutoConverge(),
+    shares: new FairShares(),
     ramHeader: { id: wire.ramSectionId, idstr: 'ram', instanceId: 0, version: RAM_VERSION },
     live,
     full,
     globalState,
-    rate: new RateLimit(pace.now(), 0),
+    rate: new RateLimit(now, 0),
     returnPath: capabilities.has('return-path') ? new ReturnPathReader(new StreamReader(channel)) : undefined,
     configuration: undefined,
     stoppedFrom: undefined,

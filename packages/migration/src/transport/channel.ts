@@ -1,3 +1,4 @@
+import type { PagePlan, PageSender } from '../ram/page-sender.ts';
 import type { MigrationAddress } from './uri.ts';
 
 /**
@@ -22,6 +23,11 @@ export interface MigrationChannel {
    * @throws TransportError when the channel is broken.
    */
   read(): Promise<Uint8Array | undefined>;
+  /**
+   * Sends RAM's pages from a thread that belongs to the channel; absent on channels without one. Called once for a
+   * migration. Its {@link PageSender.send} and `write` keep their order.
+   */
+  pageSender?(plan: PagePlan): PageSender;
   /** No more writes: resolves when all written bytes are out of our hands. Reading goes on. */
   end(): Promise<void>;
   /** Gives up at once; pending and later calls fail with `reason`. Safe to call at any time, also twice. */

@@ -1,0 +1,37 @@
+import { PERIOD_MS } from './auto-converge.ts';
+import type { SourceContext } from './context.ts';
+
+/**
+ * Starts a new round over RAM: what was written since the last sync is to be sent. Once a second it is also compared with
+ * what was sent.
+ */
+export function syncRam(ctx: SourceContext): void {
+  const { counters, dirtying, pace } = ctx;
+  dirtying.pages += ctx.ram.sync();
+  counters.dirtyBytesLastSync = ctx.ram.remaining;
+  dirtying.syncedAt = pace.now();
+  const period = dirtying.syncedAt - dirtying.since;
+  if (period > PERIOD_MS) endPeriod(ctx, period);
+  if (ctx.capabilities.has('events')) ctx.host.emit({ event: 'MIGRATION_PASS', data: { pass: counters.syncCount } });
+}
+
+function endPeriod(ctx: SourceContext, period: number): void {
+  const { counters, dirtying, writer } = ctx;
+  const parameters = ctx.parameters();
+  const sent = writer.transferred - dirtying.transferred;
+  if (
+    ctx.capabilities.has('auto-converge') &&
+    ctx.autoConverge.evaluate({ dirtied: dirtying.pages * 4096, sent }, parameters)
+  )
+    throttle(ctx, ctx.autoConverge.percentage);
+  counters.dirtyPagesRate = Math.floor((dirtying.pages * 1000) / period);
+  dirtying.pages = 0;
+  dirtying.since = dirtying.syncedAt;
+  dirtying.transferred = writer.transferred;
+}
+
+/** Keeps vCPUs from running in this percentage of the time; 0 lets them run freely again. */
+export function throttle(ctx: SourceContext, percentage: number): void {
+  ctx.counters.throttlePercentage = percentage;
+  ctx.host.throttle?.(percentage);
+}
