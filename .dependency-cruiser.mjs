@@ -21,6 +21,7 @@ export default {
       ['core', 'virtio'],
       'a device never imports migration, a machine or a CPU',
     ),
+    only('devices-below-machines-too', 'device-vfio-stub', ['core'], 'written like a third party would'),
     only(
       'machines-compose',
       'machine-microvm',

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceType, describeProperties, ERROR_CODES, isVmStateTable, type VmState } from '@sterna/core';
+import { vfioStub } from '@sterna/device-vfio-stub';
 import { microvm } from '@sterna/machine-microvm';
 
 const folder = join(import.meta.dirname, '../docs/reference');
@@ -53,7 +54,21 @@ function machinePage(): string {
   ].join('\n');
 }
 
-const pages: Readonly<Record<string, string>> = { 'errors.md': errorsPage(), 'microvm.md': machinePage() };
+function devicesPage(): string {
+  return [
+    '# Devices for any machine',
+    '',
+    'Added by `-device`. Generated from their descriptors; what belongs to a machine type is on its page.',
+    '',
+    ...[vfioStub].flatMap(devicePart),
+  ].join('\n');
+}
+
+const pages: Readonly<Record<string, string>> = {
+  'devices.md': devicesPage(),
+  'errors.md': errorsPage(),
+  'microvm.md': machinePage(),
+};
 let stale = false;
 for (const [name, text] of Object.entries(pages)) {
   const path = join(folder, name);
