@@ -62,6 +62,11 @@ export class TransportError extends SternaError {
   }
 }
 
+/** The same, made by whoever knows only what went wrong. */
+export function transportFailure(message: string, cause?: unknown): TransportError {
+  return new TransportError(message, { cause });
+}
+
 /** A migration command in a state that does not allow it. */
 export class MigrationStateError extends SternaError {
   constructor(message: string) {

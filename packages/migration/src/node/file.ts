@@ -14,6 +14,31 @@ const close = promisify(fs.close);
 /** Bytes read at once. */
 const READ_SIZE = 256 * 1024;
 
+/**
+ * Opens a file to be written from an offset on: it is made if needed, readable for its owner only, and cut there.
+ *
+ * @throws TransportError
+ */
+export async function openForWriting(filename: string, offset: number): Promise<number> {
+  try {
+    return await cutAt(filename, await open(filename, constants.O_CREAT | constants.O_WRONLY, 0o600), offset);
+  } catch (error) {
+    throw failed(`cannot write ${filename}`, error);
+  }
+}
+
+/** Cuts a file that is open for writing; on failure its descriptor is closed. @throws TransportError */
+export async function cutAt(filename: string, fd: number, offset: number): Promise<number> {
+  try {
+    const { size } = await stat(fd);
+    if (size !== offset && (offset > 0 || size > 0)) await cut(fd, offset);
+    return fd;
+  } catch (error) {
+    await close(fd);
+    throw failed(`cannot cut ${filename} at ${offset}`, error);
+  }
+}
+
 /** A stream in a file, from an offset on. What is before the offset belongs to somebody else and stays. */
 export class FileChannel implements MigrationChannel {
   readonly name: string;
@@ -32,29 +57,9 @@ export class FileChannel implements MigrationChannel {
     this.#position = offset;
   }
 
-  /** Opens for writing: the file is made if needed, readable for its owner only, and cut at the offset. */
+  /** Opens for writing, as {@link openForWriting} does. */
   static async create(filename: string, offset: number): Promise<FileChannel> {
-    try {
-      return await FileChannel.truncate(
-        filename,
-        await open(filename, constants.O_CREAT | constants.O_WRONLY, 0o600),
-        offset,
-      );
-    } catch (error) {
-      throw failed(`cannot write ${filename}`, error);
-    }
-  }
-
-  /** Over a file that is open for writing, which is cut at the offset; the descriptor is closed with the channel. */
-  static async truncate(filename: string, fd: number, offset: number): Promise<FileChannel> {
-    try {
-      const { size } = await stat(fd);
-      if (size !== offset && (offset > 0 || size > 0)) await cut(fd, offset);
-      return new FileChannel(`file:${filename}`, fd, offset);
-    } catch (error) {
-      await close(fd);
-      throw failed(`cannot cut ${filename} at ${offset}`, error);
-    }
+    return new FileChannel(`file:${filename}`, await openForWriting(filename, offset), offset);
   }
 
   /** Opens for reading. */

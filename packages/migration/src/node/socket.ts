@@ -1,6 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises';
 import net from 'node:net';
-import { TransportError } from '../errors.ts';
+import { TransportError, transportFailure } from '../errors.ts';
 import type { MigrationChannel, MigrationListener } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import { StreamChannel } from './stream-channel.ts';
@@ -11,33 +11,7 @@ export type SocketAddress = Extract<MigrationAddress, { type: 'inet' | 'unix' }>
 /** A channel over a connected socket. */
 export function socketChannel(name: string, socket: net.Socket): MigrationChannel {
   socket.setNoDelay(true);
-  return new StreamChannel({ name, readable: socket, writable: socket });
-}
-
-/** Connects. @throws TransportError */
-export function connectSocket(address: SocketAddress, signal: AbortSignal): Promise<MigrationChannel> {
-  const name = formatMigrationAddress(address);
-  return new Promise((resolve, reject) => {
-    const target =
-      address.type === 'unix' ? { path: address.path } : { host: address.host || 'localhost', port: address.port };
-    const socket = net.connect({ ...target, allowHalfOpen: true });
-    const abort = () => {
-      socket.destroy();
-      reject(signal.reason as Error);
-    };
-    const refused = (error: Error) => {
-      signal.removeEventListener('abort', abort);
-      reject(new TransportError(`cannot connect to ${name}: ${error.message}`, { cause: error }));
-    };
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('error', refused);
-    socket.once('connect', () => {
-      signal.removeEventListener('abort', abort);
-      socket.removeListener('error', refused);
-      resolve(socketChannel(name, socket));
-    });
-  });
+  return new StreamChannel({ name, readable: socket, writable: socket, failure: transportFailure });
 }
 
 /** Listens for one connection. A stale socket file is replaced. @throws TransportError */

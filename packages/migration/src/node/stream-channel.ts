@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream';
-import { TransportError } from '../errors.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 
 /** Time a closed channel waits for the other side to close too; closing with unread bytes would reset the connection. */
@@ -16,6 +15,8 @@ export interface StreamChannelOptions {
   readonly bidirectional?: boolean;
   /** Awaited at the end, e.g. for a child's exit status. */
   readonly finished?: () => Promise<void>;
+  /** Makes the channel's errors; plain ones by default. */
+  readonly failure?: (message: string, cause?: unknown) => Error;
 }
 
 /** A migration channel over Node streams: sockets, pipes, a child's stdin and stdout. */
@@ -25,15 +26,17 @@ export class StreamChannel implements MigrationChannel {
   readonly #readable: Readable | undefined;
   readonly #writable: Writable | undefined;
   readonly #finished: (() => Promise<void>) | undefined;
+  readonly #failure: (message: string, cause?: unknown) => Error;
   #error: Error | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor({ name, readable, writable, bidirectional, finished }: StreamChannelOptions) {
+  constructor({ name, readable, writable, bidirectional, finished, failure }: StreamChannelOptions) {
     this.name = name;
     this.#readable = readable;
     this.#writable = writable;
     this.#finished = finished;
+    this.#failure = failure ?? ((message, cause) => new Error(message, { cause }));
     this.bidirectional = bidirectional ?? (readable !== undefined && writable !== undefined);
     readable?.on('readable', () => this.#notify());
     readable?.on('end', () => {
@@ -52,7 +55,7 @@ export class StreamChannel implements MigrationChannel {
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#error) return reject(this.#error);
-      if (this.#writable === undefined) return reject(new TransportError(`${this.name} cannot be written`));
+      if (this.#writable === undefined) return reject(this.#failure(`${this.name} cannot be written`));
       this.#writable.write(bytes, (error) => {
         if (error) this.#fail(error);
         if (this.#error) reject(this.#error);
@@ -62,7 +65,7 @@ export class StreamChannel implements MigrationChannel {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#readable === undefined) throw new TransportError(`${this.name} cannot be read`);
+    if (this.#readable === undefined) throw this.#failure(`${this.name} cannot be read`);
     for (;;) {
       const chunk = this.#readable.read() as Uint8Array | null;
       if (chunk !== null) return chunk;
@@ -110,7 +113,7 @@ export class StreamChannel implements MigrationChannel {
   }
 
   #fail(error: Error): void {
-    this.#error ??= new TransportError(`${this.name}: ${error.message}`, { cause: error });
+    this.#error ??= this.#failure(`${this.name}: ${error.message}`, error);
     this.#notify();
   }
 

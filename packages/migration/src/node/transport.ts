@@ -2,10 +2,12 @@ import { SternaError } from '@sterna/core';
 import { isDescriptorSet, type PassedDescriptors } from '@sterna/core/node';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
-import { descriptorChannel } from './descriptor.ts';
+import type { ThreadTarget } from './channel-thread-messages.ts';
+import { descriptorChannel, descriptorTarget } from './descriptor.ts';
 import { execChannel } from './exec.ts';
-import { FileChannel } from './file.ts';
-import { connectSocket, listenSocket } from './socket.ts';
+import { cutAt, FileChannel, openForWriting } from './file.ts';
+import { listenSocket } from './socket.ts';
+import { ThreadChannel } from './thread-channel.ts';
 
 /** Channels of this host: tcp, unix, fd, exec and file. */
 export class NodeMigrationTransport implements MigrationTransport {
@@ -17,27 +19,32 @@ export class NodeMigrationTransport implements MigrationTransport {
   }
 
   async connect(address: MigrationAddress, signal: AbortSignal): Promise<MigrationChannel> {
+    return ThreadChannel.open(formatMigrationAddress(address), await this.#target(address), signal);
+  }
+
+  async #target(address: MigrationAddress): Promise<ThreadTarget> {
     switch (address.transport) {
       case 'exec':
-        return execChannel(address.args, 'out');
-      case 'file':
-        if (this.#passed !== undefined && isDescriptorSet(address.filename))
-          return FileChannel.truncate(
-            address.filename,
-            this.#passed.copyFromSet(address.filename, 'write'),
-            address.offset,
-          );
-        return FileChannel.create(address.filename, address.offset);
+        return { kind: 'exec', args: address.args };
+      case 'file': {
+        const { filename, offset } = address;
+        const fd =
+          this.#passed !== undefined && isDescriptorSet(filename)
+            ? await cutAt(filename, this.#passed.copyFromSet(filename, 'write'), offset)
+            : await openForWriting(filename, offset);
+        return { kind: 'file', fd, position: offset };
+      }
       case 'socket':
-        if (address.type === 'fd') return descriptorChannel(this.#number(address.str), 'out');
-        return connectSocket(address, signal);
+        if (address.type === 'fd') return descriptorTarget(this.#number(address.str));
+        if (address.type === 'unix') return { kind: 'unix', path: address.path };
+        return { kind: 'inet', host: address.host, port: address.port };
     }
   }
 
   async listen(address: MigrationAddress): Promise<MigrationListener> {
     switch (address.transport) {
       case 'exec':
-        return once(address, () => execChannel(address.args, 'in'));
+        return once(address, () => execChannel(address.args));
       case 'file': {
         const channel =
           this.#passed !== undefined && isDescriptorSet(address.filename)
@@ -50,7 +57,7 @@ export class NodeMigrationTransport implements MigrationTransport {
         return once(address, () => channel);
       }
       case 'socket':
-        if (address.type === 'fd') return once(address, () => descriptorChannel(this.#number(address.str), 'in'));
+        if (address.type === 'fd') return once(address, () => descriptorChannel(this.#number(address.str)));
         return listenSocket(address);
     }
   }

@@ -51,6 +51,11 @@ export class StreamWriter implements SaveStream {
     return this.#free.length === 0;
   }
 
+  /** Counts bytes that somebody else has put on the channel, in the place the stream had reached. */
+  sentElsewhere(bytes: number): void {
+    this.#sent += bytes;
+  }
+
   /** Throws the first error of the channel. */
   check(): void {
     if (this.#error) throw this.#error;

@@ -1,0 +1,38 @@
+import type { PageBudget, PagePlan, SentPages } from '../ram/page-sender.ts';
+
+/** Where a channel's thread writes to. It is the only one that closes a descriptor it gets. */
+export type ThreadTarget =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'inet'; readonly host: string; readonly port: number }
+  /** A connected socket or a pipe. */
+  | { readonly kind: 'stream'; readonly fd: number }
+  /** An open file; written from its current position on when none is given. */
+  | { readonly kind: 'file'; readonly fd: number; readonly position: number | undefined }
+  | { readonly kind: 'exec'; readonly args: readonly string[] };
+
+/** What a channel's thread starts with. */
+export interface ThreadSetup {
+  readonly name: string;
+  readonly target: ThreadTarget;
+}
+
+/** To the thread. Each request is answered under its number; they take effect in the order of sending. */
+export type ThreadRequest =
+  | { readonly id: number; readonly do: 'open' | 'read' | 'end' | 'close' }
+  | { readonly id: number; readonly do: 'write'; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly do: 'plan'; readonly plan: PagePlan }
+  | { readonly id: number; readonly do: 'pages'; readonly budget: PageBudget }
+  | { readonly id: number; readonly do: 'abort'; readonly reason: string };
+
+/** Pages sent by the thread, and the bytes they took in the stream. */
+export interface ThreadSentPages extends SentPages {
+  readonly bytes: number;
+}
+
+/** From the thread: the answer to a request. */
+export interface ThreadAnswer {
+  readonly id: number;
+  readonly error?: string;
+  /** Bytes that were read (undefined at the end), or pages that were sent. */
+  readonly value?: Uint8Array | ThreadSentPages | undefined;
+}

@@ -1,0 +1,66 @@
+/**
+ * The thread behind an outgoing channel: it opens the channel, writes what the machine's loop posts, and sends RAM's pages
+ * straight from the shared memory, so that a stream as fast as the link takes nothing from the guest.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './channel-thread-messages.ts';
+import { openOutput, type ThreadOutput } from './thread-output.ts';
+import { ThreadPages } from './thread-pages.ts';
+
+const port = parentPort!;
+let output: ThreadOutput | undefined;
+let pages: ThreadPages | undefined;
+/** Set by an abort; an output that opens later is of no use any more. */
+let aborted: Error | undefined;
+
+async function open(): Promise<undefined> {
+  const opened = await openOutput(workerData as ThreadSetup);
+  if (aborted !== undefined) {
+    opened.abort(aborted);
+    throw aborted;
+  }
+  output = opened;
+}
+
+function abort(reason: Error): void {
+  aborted = reason;
+  pages?.abort(reason);
+  output?.abort(reason);
+  port.unref();
+}
+
+async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
+  switch (request.do) {
+    case 'open':
+      return open();
+    case 'plan':
+      pages = new ThreadPages(output!, request.plan);
+      return;
+    case 'pages':
+      return pages!.send(request.budget);
+    case 'write':
+      await output!.write(request.bytes);
+      return;
+    case 'read':
+      return output!.read();
+    case 'end':
+      await output!.end();
+      return;
+    case 'close':
+      await output!.close();
+      port.unref();
+      return;
+    case 'abort':
+      abort(new Error(request.reason));
+      return;
+  }
+}
+
+port.on('message', (request: ThreadRequest) => {
+  const { id } = request;
+  perform(request).then(
+    (value) => port.postMessage({ id, value } satisfies ThreadAnswer),
+    (error: unknown) =>
+      port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ThreadAnswer),
+  );
+});

@@ -1,0 +1,138 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { TransportError } from '../errors.ts';
+import type { PageBudget, PagePlan, PageSender, SentPages } from '../ram/page-sender.ts';
+import type { StreamWriter } from '../stream/writer.ts';
+import type { MigrationChannel } from '../transport/channel.ts';
+import type {
+  ThreadAnswer,
+  ThreadRequest,
+  ThreadSentPages,
+  ThreadSetup,
+  ThreadTarget,
+} from './channel-thread-messages.ts';
+
+/** A request without its number. */
+type Wish = ThreadRequest extends infer R ? (R extends ThreadRequest ? Omit<R, 'id'> : never) : never;
+
+/**
+ * An outgoing channel in a thread of its own. The thread opens it, is the only one to write to it and closes it; RAM's pages
+ * go there without passing the machine's loop.
+ */
+export class ThreadChannel implements MigrationChannel {
+  readonly name: string;
+  readonly bidirectional: boolean;
+  readonly #thread: Worker;
+  readonly #pending = new Map<number, PromiseWithResolvers<ThreadAnswer['value']>>();
+  #nextId = 0;
+  #error: Error | undefined;
+  #opened = false;
+  #closed = false;
+
+  private constructor(name: string, target: ThreadTarget) {
+    this.name = name;
+    this.bidirectional = target.kind !== 'file' && target.kind !== 'exec';
+    const file = new URL(`./channel-thread${extname(import.meta.filename)}`, import.meta.url);
+    this.#thread = new Worker(file, {
+      name: 'migration',
+      workerData: { name, target } satisfies ThreadSetup,
+      trackUnmanagedFds: false,
+    });
+    this.#thread.on('message', (answer: ThreadAnswer) => this.#answered(answer));
+    this.#thread.on('error', (error: Error) => this.#ended(`${name}: ${error.message}`));
+    this.#thread.on('exit', () => this.#ended(`the thread of ${name} has ended`));
+  }
+
+  /** Opens the target in a new thread. @throws TransportError, or the signal's reason */
+  static async open(name: string, target: ThreadTarget, signal: AbortSignal): Promise<ThreadChannel> {
+    signal.throwIfAborted();
+    const channel = new ThreadChannel(name, target);
+    const cancel = () => channel.abort(signal.reason as Error);
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      await channel.#ask({ do: 'open' });
+      channel.#opened = true;
+      return channel;
+    } catch (error) {
+      channel.abort(error as Error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#ask({ do: 'write', bytes });
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    // Only `pages` answers with something else.
+    return (await this.#ask({ do: 'read' })) as Uint8Array | undefined;
+  }
+
+  pageSender(plan: PagePlan): PageSender {
+    this.#ask({ do: 'plan', plan }).catch(() => {});
+    return { send: (writer, budget) => this.#sendPages(writer, budget) };
+  }
+
+  async #sendPages(writer: StreamWriter, budget: PageBudget): Promise<SentPages> {
+    writer.flush();
+    const sent = (await this.#ask({ do: 'pages', budget })) as ThreadSentPages;
+    writer.sentElsewhere(sent.bytes);
+    return sent;
+  }
+
+  async end(): Promise<void> {
+    await this.#ask({ do: 'end' });
+  }
+
+  abort(reason: Error): void {
+    if (this.#error !== undefined || this.#closed) return;
+    this.#error = reason;
+    if (!this.#opened) {
+      // It may wait for a connection for minutes; nothing of ours is there yet.
+      void this.#thread.terminate();
+      return;
+    }
+    // What is under way fails when the thread has let go of the memory.
+    this.#post({ do: 'abort', reason: reason.message }).promise.catch(() => {});
+    this.#thread.unref();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed || this.#error !== undefined) return;
+    this.#closed = true;
+    await this.#post({ do: 'close' }).promise.catch(() => {});
+    this.#thread.unref();
+  }
+
+  #ask(wish: Wish): Promise<ThreadAnswer['value']> {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    return this.#post(wish).promise;
+  }
+
+  #post(wish: Wish): PromiseWithResolvers<ThreadAnswer['value']> {
+    const id = this.#nextId++;
+    const pending = Promise.withResolvers<ThreadAnswer['value']>();
+    this.#pending.set(id, pending);
+    this.#thread.postMessage({ ...wish, id } as ThreadRequest);
+    return pending;
+  }
+
+  #answered({ id, error, value }: ThreadAnswer): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (error === undefined) {
+      pending?.resolve(value);
+      return;
+    }
+    this.#error ??= new TransportError(error);
+    pending?.reject(this.#error);
+  }
+
+  #ended(why: string): void {
+    this.#error ??= new TransportError(why);
+    for (const { reject } of this.#pending.values()) reject(this.#error);
+    this.#pending.clear();
+  }
+}
