@@ -56,8 +56,6 @@ export class VfioChip {
 
   #arc(next: VfioState): void {
     const from = this.#state;
-    // Whatever guest time allows is part of the state that the device leaves with.
-    this.catchUp();
     if (from === 'RESUMING') {
       if (this.#resuming?.complete !== true) {
         this.fail();
@@ -67,42 +65,50 @@ export class VfioChip {
     }
     if (next === 'RESUMING') this.#resuming = new ResumingSession(this.memory);
     if (isPreCopy(next) && !isPreCopy(from)) this.#saving = new SavingSession(this.memory, this.#options);
+    this.#enter(next);
     if (next === 'STOP_COPY') {
       this.#saving ??= new SavingSession(this.memory, this.#options);
       this.#saving.stop();
     }
     if (next === 'RUNNING' || next === 'RUNNING_P2P' || next === 'STOP') this.#saving = undefined;
-    this.#state = next;
   }
 
-  /** Makes the load visible that guest time has brought; a device that does not work has none. */
-  catchUp(): void {
-    if (isWorking(this.#state)) this.load.catchUp();
+  /** What the load has done by now goes into the session that is open until here. */
+  #enter(state: VfioState): void {
+    this.load.work(isWorking(state));
+    this.#state = state;
   }
 
   /** The device has lost its way; only {@link VfioChip.reset} helps. */
   fail(): void {
     this.#saving = undefined;
     this.#resuming = undefined;
-    this.#state = 'ERROR';
+    this.#enter('ERROR');
   }
 
-  /** Resets the migration side (`VFIO_DEVICE_RESET`): sessions end, the device works. */
+  /** `VFIO_DEVICE_RESET`: sessions end, the device has forgotten everything and works. */
   reset(): void {
     this.#saving = undefined;
     this.#resuming = undefined;
-    this.#state = 'RUNNING';
+    this.clear();
+    this.#enter('RUNNING');
+  }
+
+  /** What a reset means to the guest: memory and load as at the start. */
+  clear(): void {
+    this.load.reset();
+    this.memory.fill(0);
   }
 
   /** What is left for a working device; nothing in other states (`VFIO_MIG_GET_PRECOPY_INFO`). */
   preCopyInfo(): PreCopyInfo {
-    this.catchUp();
+    this.load.catchUp();
     return isPreCopy(this.#state) ? this.#saving!.info : { initialBytes: 0, dirtyBytes: 0 };
   }
 
   /** What stopping would leave to read (`VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`). */
   stopCopySize(): number {
-    this.catchUp();
+    this.load.catchUp();
     return (this.#saving ?? new SavingSession(this.memory, this.#options)).stopCopySize;
   }
 
@@ -110,7 +116,7 @@ export class VfioChip {
   read(most: number): Uint8Array {
     if (this.#saving === undefined) throw new RangeError(`nothing can be read from a device in ${this.#state}`);
     this.#options.faults.check('read', 'reading device data');
-    this.catchUp();
+    this.load.catchUp();
     return this.#saving.read(most);
   }
 

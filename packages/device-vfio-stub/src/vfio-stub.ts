@@ -20,17 +20,12 @@ class VfioStub {
   readonly migration: VfioMigration;
   readonly load: LoadGenerator;
   readonly memory: StubMemory;
-  /** Rate and working set after a reset. */
-  readonly #rate: number;
-  readonly #workingSet: number;
 
-  constructor(chip: VfioChip, migration: VfioMigration, rate: number, workingSet: number) {
+  constructor(chip: VfioChip, migration: VfioMigration) {
     this.chip = chip;
     this.migration = migration;
     this.load = chip.load;
     this.memory = chip.memory;
-    this.#rate = rate;
-    this.#workingSet = workingSet;
   }
 
   get pages(): number {
@@ -40,13 +35,13 @@ class VfioStub {
   /** A register as the guest sees it: up to date, and all ones behind a device that is broken. */
   read(value: () => number): number {
     if (this.chip.state === 'ERROR') return ALL_ONES;
-    this.chip.catchUp();
+    this.load.catchUp();
     return value();
   }
   /** A write by the guest; a broken device takes none. */
   write(store: () => void): void {
     if (this.chip.state === 'ERROR') return;
-    this.chip.catchUp();
+    this.load.catchUp();
     store();
   }
 
@@ -62,10 +57,10 @@ class VfioStub {
   }
 
   reset(): void {
-    if (this.chip.state === 'ERROR') this.chip.reset();
     this.page = this.offset = 0;
-    this.memory.fill(0);
-    this.load.reset(this.#rate, this.#workingSet);
+    // A migration that is under way goes on, with a device that has forgotten.
+    if (this.chip.state === 'ERROR') this.chip.reset();
+    else this.chip.clear();
   }
 
   /** Nothing here is trusted: every value becomes an index or a divisor. */
@@ -111,7 +106,8 @@ export const vfioStub = defineDevice({
     const stopCopyPages = pagesOf('stop-copy-size', properties['stop-copy-size'], memory.pages - initialPages);
     const workingSet = pagesOf('load-size', properties['load-size'] ?? properties.size, memory.pages);
     if (workingSet === 0) throw new RangeError('load-size 0 is no page; give load-rate=0 for no load');
-    const chip = new VfioChip(memory, new LoadGenerator(memory, clock), {
+    const load = new LoadGenerator(memory, clock, Math.floor(properties['load-rate'] / 1024), workingSet);
+    const chip = new VfioChip(memory, load, {
       features: { p2p: properties.p2p, preCopy: properties['pre-copy'] },
       initialPages,
       stopCopyPages,
@@ -127,7 +123,7 @@ export const vfioStub = defineDevice({
     hooks.runState.tap('vfio-stub', (state, previous) => migration.runState(state, previous));
     if (properties['enable-migration'] === 'off')
       blockers.add('vfio-stub: migration is disabled by enable-migration=off');
-    return new VfioStub(chip, migration, Math.floor(properties['load-rate'] / 1024), workingSet);
+    return new VfioStub(chip, migration);
   },
   registers: (dev) => ({
     ID: { offset: 0x00, read: () => dev.read(() => ID) },

@@ -13,7 +13,10 @@ function make(
 ) {
   const time = { ns: 0 };
   const memory = new StubMemory((options.pages ?? 8) * STUB_PAGE);
-  const load = new LoadGenerator(memory, { now: () => time.ns });
+  const load = new LoadGenerator(memory, {
+    now: () => time.ns,
+    timer: () => ({ expiryNs: -1, arm: () => {}, cancel: () => {} }),
+  });
   const chip = new VfioChip(memory, load, {
     features: { p2p: true, preCopy: true },
     initialPages: options.initial ?? 2,
@@ -81,7 +84,7 @@ describe('the load', () => {
     const { chip, load, time, memory } = make({ stopCopy: 0 });
     load.setRate(400); // 100 pages in a second
     time.ns = 55e6;
-    chip.catchUp();
+    chip.load.catchUp();
     expect(load.writes).toBe(5);
     expect([0, 1, 4, 5].map((page) => memory.read(page * 1024))).toEqual([1, 2, 5, 0]);
   });
@@ -91,10 +94,10 @@ describe('the load', () => {
     for (const { load } of [often, once]) load.setRate(4000);
     for (let ms = 1; ms <= 500; ms++) {
       often.time.ns = ms * 1e6;
-      often.chip.catchUp();
+      often.chip.load.catchUp();
     }
     once.time.ns = 500e6;
-    once.chip.catchUp();
+    once.chip.load.catchUp();
     expect(often.load.writes).toBe(500);
     expect(once.memory.checksum).toBe(often.memory.checksum);
   });
@@ -104,7 +107,7 @@ describe('the load', () => {
     load.setRate(400);
     chip.request('STOP');
     time.ns = 1e9;
-    chip.catchUp();
+    chip.load.catchUp();
     expect(load.writes).toBe(0);
   });
 });

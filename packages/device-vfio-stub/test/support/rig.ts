@@ -36,7 +36,7 @@ export class Rig {
     const { descriptor } = vfioStub;
     this.device = descriptor.create(
       resolveProperties(descriptor.properties!, settings as Record<string, unknown>, 'vfio-stub'),
-      { now: () => this.ns },
+      { now: () => this.ns, timer: () => ({ expiryNs: -1, arm: () => {}, cancel: () => {} }) },
       {
         runState: {
           tap: (_: string, listener: RunStateListener) => {
