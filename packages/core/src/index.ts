@@ -35,6 +35,7 @@ export * from './machine/migration-services.ts';
 export type { NotifierList } from './machine/notifiers.ts';
 export type { RunLoop } from './machine/run-loop.ts';
 export * from './machine/run-state.ts';
+export type { SavableSection } from './machine/sections.ts';
 export * from './machine/services.ts';
 export * from './memory/address-space.ts';
 export type { SystemBus } from './memory/buses.ts';

@@ -44,6 +44,8 @@ export class DeviceInstance implements RealizedDevice {
   readonly scope: Scope;
   /** Instance id the machine fixed for the stream, if any. */
   readonly instanceId: number | undefined;
+  /** Further instance id accepted when loading, if any. */
+  readonly aliasInstanceId: number | undefined;
   /** Property values in effect, for `info qtree`. */
   readonly properties: Readonly<Record<string, unknown>>;
   /** Where its regions are mapped. */
@@ -61,6 +63,7 @@ export class DeviceInstance implements RealizedDevice {
     this.id = id;
     this.type = spec.type;
     this.instanceId = wiring.instanceId;
+    this.aliasInstanceId = wiring.aliasInstanceId;
     this.scope = new Scope(`device ${origin}`, context.scope);
     try {
       const values = resolveProperties(descriptor.properties ?? {}, withGlobals(spec, context.globals), origin, {

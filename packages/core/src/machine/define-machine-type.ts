@@ -34,6 +34,8 @@ export interface DeviceWiring {
   readonly provide?: (scope: Scope) => void;
   /** Instance id in the stream; default: order among equal section names. */
   readonly instanceId?: number;
+  /** Further instance id under which older sources send it; accepted when loading. */
+  readonly aliasInstanceId?: number;
 }
 
 /** The bench on which a machine type assembles one machine. */

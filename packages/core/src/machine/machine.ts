@@ -15,17 +15,19 @@ import { SystemBus } from '../memory/buses.ts';
 import { Dma } from '../memory/dma.ts';
 import { MachineMemory } from '../memory/machine-memory.ts';
 import type { HostClock } from '../time/clock.ts';
-import { ClockState, clockVmstate } from '../time/clock-vmstate.ts';
+import { ClockState } from '../time/clock-vmstate.ts';
 import { MachineClock } from '../time/machine-clock.ts';
 import { MachineRtcClock } from '../time/rtc-clock.ts';
-import { isVmStateTable, type LiveHandlers, type VmState } from '../vmstate/index.ts';
+import { isVmStateTable } from '../vmstate/index.ts';
 import { BlockerList } from './blockers.ts';
 import type { BootImages, DeviceWiring, MachineBuilder, MachineType, SectionName } from './define-machine-type.ts';
 import type { EventLoop } from './event-loop.ts';
 import { DeviceLogger, type LogSink } from './log.ts';
+import { BlockActivation } from './migration-services.ts';
 import { NotifierList } from './notifiers.ts';
 import { RunLoop } from './run-loop.ts';
-import type { RunState, ShutdownCause } from './run-state.ts';
+import { isLive, type RunState, type ShutdownCause, type WakeupReason } from './run-state.ts';
+import { checkSections, type SavableSection, savableSections, sectionKey } from './sections.ts';
 import { Entropy, HostFiles, Logger, MachineControl, PowerButton } from './services.ts';
 
 /** Room beside main RAM for firmware, ACPI and device blocks. */
@@ -73,13 +75,6 @@ export interface MachineSetup {
   readonly actions?: { readonly reboot?: 'reset' | 'shutdown'; readonly shutdown?: 'poweroff' | 'pause' };
 }
 
-/** A section of the migration stream: its identity, table and the object whose state it is. */
-export interface SavableSection extends SectionName {
-  readonly vmstate: VmState<object>;
-  readonly live: LiveHandlers<object> | undefined;
-  readonly state: object;
-}
-
 /** The machine ended; the host process decides what that means. */
 export interface MachineEnd {
   readonly cause: ShutdownCause;
@@ -112,6 +107,11 @@ export class Machine {
   readonly loop: RunLoop;
   /** The vCPU that stopped last in run state `debug`. */
   debugCpu: VCpu | undefined;
+  /**
+   * The stopped guest was asleep (ACPI S3) when it was stopped: `start` lets it sleep on. Travels with a migration
+   * or snapshot (QEMU's vm_was_suspended).
+   */
+  wasSuspended = false;
   /** Told once, when the guest powered off (and that ends the machine), exited or failed. */
   onEnd: (end: MachineEnd) => void = () => {};
   #runState: RunState = 'prelaunch';
@@ -121,6 +121,8 @@ export class Machine {
   #pendingReset: ShutdownCause | undefined;
   #pendingShutdown: ShutdownCause | undefined;
   #pendingExit: number | undefined;
+  #pendingSuspend = false;
+  #wake: ((reason: WakeupReason) => void) | undefined;
   readonly #autoIds = new Map<string, number>();
   readonly #clockState: ClockState;
   readonly #rtc: MachineRtcClock;
@@ -176,6 +178,7 @@ export class Machine {
       device.realize();
       this.hooks.realized.call(device.id);
     }
+    checkSections(savableSections(this.#clockState, this.cpus, this.devices));
     this.#resetAll('none');
     this.hooks.ready.call();
   }
@@ -196,6 +199,16 @@ export class Machine {
     scope.provide(MachineControl, {
       requestReset: (cause) => this.requestReset(cause),
       requestShutdown: (cause) => this.requestShutdown(cause),
+      requestSuspend: () => {
+        this.#pendingSuspend = true;
+        this.#interruptSlice();
+      },
+      requestWakeup: (reason) => {
+        if (this.#runState === 'suspended') this.wakeUp(reason);
+      },
+      supportWakeup: (wake) => {
+        this.#wake = wake;
+      },
       requestExit: (code) => {
         this.#pendingExit = code;
         this.#interruptSlice();
@@ -309,29 +322,58 @@ export class Machine {
     for (const cpu of this.cpus) cpu.flushTlb();
   }
 
-  /** Changes the run state; vCPUs run exactly in `running`. */
+  /** Changes the run state; vCPUs run exactly in `running`, guest time in `suspended` too. */
   setRunState(state: RunState): void {
     const previous = this.#runState;
     if (state === previous) return;
     this.#runState = state;
-    if (state === 'running') this.loop.start();
-    else if (previous === 'running') this.loop.stop();
+    this.loop.asleep = state === 'suspended';
+    if (!isLive(state)) this.loop.stop();
+    else if (!isLive(previous)) this.loop.start();
+    else this.loop.wake();
     this.hooks.runState.call(state, previous);
   }
 
   /**
-   * Starts or continues the guest.
+   * Starts or continues the guest; one that was asleep when it was stopped sleeps on.
    *
-   * @throws SternaError `STERNA_ERR_RUN_STATE` when the machine has ended or its guest has moved away.
+   * @throws SternaError `STERNA_ERR_RUN_STATE` when the machine has ended, or its disks may be somebody else's.
    */
   start(): void {
     if (this.#ended) throw new SternaError('STERNA_ERR_RUN_STATE', 'the machine has ended');
-    this.setRunState('running');
+    if (this.scope.find(BlockActivation)?.active === false)
+      throw new SternaError(
+        'STERNA_ERR_RUN_STATE',
+        "the guest cannot run: the machine's disks are inactive, since another process may use them; activate them first",
+      );
+    const state = this.wasSuspended ? 'suspended' : 'running';
+    this.wasSuspended = false;
+    this.setRunState(state);
   }
 
   /** Stops the guest; `state` says why. */
   stop(state: RunState = 'paused'): void {
+    if (isLive(this.#runState)) this.wasSuspended = this.#runState === 'suspended';
     this.setRunState(state);
+  }
+
+  /** Whether the platform can wake a guest that sleeps. */
+  get canWakeUp(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /**
+   * Wakes a guest that sleeps.
+   *
+   * @throws SternaError `STERNA_ERR_RUN_STATE` when it does not sleep, or the platform cannot wake it
+   */
+  wakeUp(reason: WakeupReason): void {
+    if (this.#wake === undefined)
+      throw new SternaError('STERNA_ERR_RUN_STATE', 'wake-up from suspend is not supported by this machine');
+    if (this.#runState !== 'suspended')
+      throw new SternaError('STERNA_ERR_RUN_STATE', 'Unable to wake up: guest is not in suspended state');
+    this.#wake(reason);
+    this.setRunState('running');
   }
 
   /** Presses the power button: tells whoever forwards it to the guest. */
@@ -363,7 +405,12 @@ export class Machine {
   }
 
   #hasRequests(): boolean {
-    return this.#pendingExit !== undefined || this.#pendingShutdown !== undefined || this.#pendingReset !== undefined;
+    return (
+      this.#pendingSuspend ||
+      this.#pendingExit !== undefined ||
+      this.#pendingShutdown !== undefined ||
+      this.#pendingReset !== undefined
+    );
   }
 
   /** Between slices: handles what was requested meanwhile. Answers whether vCPUs may run on. */
@@ -376,6 +423,9 @@ export class Machine {
     }
     const [exit, off, reset] = [this.#pendingExit, this.#pendingShutdown, this.#pendingReset];
     this.#pendingExit = this.#pendingShutdown = this.#pendingReset = undefined;
+    const suspend = this.#pendingSuspend;
+    this.#pendingSuspend = false;
+    if (suspend && this.#runState === 'running') this.setRunState('suspended');
     if (exit !== undefined) this.#end({ cause: 'guest-shutdown', exitCode: exit });
     else if (off !== undefined) {
       this.hooks.shutdown.call(off);
@@ -402,50 +452,22 @@ export class Machine {
     for (const cpu of this.cpus) cpu.reset();
     for (const phase of ['enter', 'hold', 'exit'] as const) for (const device of this.devices) device.reset(phase);
     for (const callback of this.#resetCallbacks) callback();
+    this.wasSuspended = false;
     if (cause !== 'none') this.hooks.reset.call(cause);
     this.loop.wake();
   }
 
   /** The sections of the migration stream, in the order of the machine's wire generation. */
   sections(): readonly SavableSection[] {
-    const all: SavableSection[] = [
-      {
-        idstr: 'timer',
-        instanceId: 0,
-        vmstate: clockVmstate as VmState<object>,
-        live: undefined,
-        state: this.#clockState,
-      },
-    ];
-    for (const [index, cpu] of this.cpus.entries()) {
-      for (const { idstr, vmstate, state } of cpu.sections)
-        all.push({ idstr, instanceId: index, vmstate, live: undefined, state });
-    }
-    const counts = new Map<string, number>();
-    for (const device of this.devices) {
-      const { descriptor } = device.type;
-      const vmstate = descriptor.vmstate as VmState<object>;
-      if (!isVmStateTable(vmstate) && descriptor.live === undefined) continue;
-      const idstr = descriptor.sectionId?.(device.state) ?? (isVmStateTable(vmstate) ? vmstate.name : descriptor.name);
-      const next = counts.get(idstr) ?? 0;
-      const instanceId = device.instanceId ?? next;
-      counts.set(idstr, Math.max(next, instanceId + 1));
-      all.push({
-        idstr,
-        instanceId,
-        vmstate,
-        live: descriptor.live as LiveHandlers<object> | undefined,
-        state: device.state,
-      });
-    }
-    const byName = new Map(all.map((section) => [`${section.idstr}/${section.instanceId}`, section]));
-    return this.#sectionOrder(all).map(({ idstr, instanceId }) => byName.get(`${idstr}/${instanceId}`)!);
+    const all = savableSections(this.#clockState, this.cpus, this.devices);
+    const byName = new Map(all.map((section) => [sectionKey(section), section]));
+    return this.#sectionOrder(all).map((name) => byName.get(sectionKey(name))!);
   }
 
   /** Ends the machine and gives back what it holds of the host, except its character backends. */
   async dispose(): Promise<void> {
     this.#ended = true;
-    if (this.#runState === 'running') this.setRunState('shutdown');
+    if (isLive(this.#runState)) this.setRunState('shutdown');
     await this.hooks.close.promise();
     for (const device of [...this.devices].reverse()) device.unrealize();
     this.scope.dispose();

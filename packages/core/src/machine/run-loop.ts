@@ -47,6 +47,8 @@ export class RunLoop {
   current: VCpu | undefined;
   /** vCPUs that a debugger holds: they get no slices. */
   readonly held: Set<VCpu> = new Set();
+  /** The guest sleeps: timers fire, no vCPU gets a slice. */
+  asleep = false;
   /** vCPUs that wait for a page; any {@link wake} lets them try again. */
   readonly #waiting = new Set<VCpu>();
   #throttle = 0;
@@ -188,7 +190,7 @@ export class RunLoop {
   }
 
   #runnable(cpu: VCpu): boolean {
-    return (!cpu.halted || cpu.hasWork()) && !this.held.has(cpu) && !this.#waiting.has(cpu);
+    return !this.asleep && (!cpu.halted || cpu.hasWork()) && !this.held.has(cpu) && !this.#waiting.has(cpu);
   }
 
   /** Whether a vCPU beside this one has something to do. */

@@ -25,6 +25,14 @@ export function isRunning(state: RunState): boolean {
   return state === 'running';
 }
 
+/** True when guest time passes: the guest runs, or sleeps (ACPI S3) until something wakes it. */
+export function isLive(state: RunState): boolean {
+  return state === 'running' || state === 'suspended';
+}
+
+/** What woke a sleeping guest. */
+export type WakeupReason = 'other' | 'rtc' | 'pmtimer';
+
 /** Why the machine was reset, QMP's ShutdownCause. */
 export type ShutdownCause =
   | 'none'

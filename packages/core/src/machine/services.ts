@@ -1,5 +1,5 @@
 import { type Service, service } from '../container/service.ts';
-import type { ShutdownCause } from './run-state.ts';
+import type { ShutdownCause, WakeupReason } from './run-state.ts';
 
 /** What a device may ask of its machine. Requests take effect between instructions. */
 export interface MachineControl {
@@ -7,6 +7,12 @@ export interface MachineControl {
   requestReset(cause: ShutdownCause): void;
   /** Guest powered off. */
   requestShutdown(cause: ShutdownCause): void;
+  /** Guest went to sleep (ACPI S3): vCPUs stop, time and timers go on. */
+  requestSuspend(): void;
+  /** Something a sleeping guest is to be woken by has happened; a guest that is awake does not notice. */
+  requestWakeup(reason: WakeupReason): void;
+  /** This platform can be woken: `wake` does what its power-on reset from S3 does, before vCPUs go on. */
+  supportWakeup(wake: (reason: WakeupReason) => void): void;
   /** Ends the process with this code, as `isa-debug-exit` does. */
   requestExit(code: number): void;
 }

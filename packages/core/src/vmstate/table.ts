@@ -61,6 +61,11 @@ export interface VmStateTable<D> extends VmStateBody<D> {
   readonly earlySetup?: boolean;
   /** False leaves the whole section out of the stream; top level only. */
   needed?(dev: D): boolean;
+  /**
+   * True while the guest still holds a device that cannot move with it and was asked to give it up (a failover
+   * pair's primary; a notifier of type `setup` asks): the migration waits in state `wait-unplug`. Top level only.
+   */
+  unplugPending?(dev: D): boolean;
 }
 
 /** An optional part of a table. Absent on the wire, its fields keep the defaults that `preLoad` or reset gave them. */

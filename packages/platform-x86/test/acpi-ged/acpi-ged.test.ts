@@ -15,6 +15,9 @@ beforeEach(() => {
   ged = new AcpiGed(irq, {
     requestReset: (cause) => asked.push(`reset ${cause}`),
     requestShutdown: (cause) => asked.push(`shutdown ${cause}`),
+    requestSuspend: () => asked.push('suspend'),
+    requestWakeup: (reason) => asked.push(`wakeup ${reason}`),
+    supportWakeup: () => {},
     requestExit: (code) => asked.push(`exit ${code}`),
   });
 });
