@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; load(): Promise
     help: 'looks into a migration stream',
     load: async () => (await import('./commands/stream.ts')).streamCommand,
   },
+  vmstate: {
+    help: 'shows what devices send when they migrate, and what of it has changed',
+    load: async () => (await import('./commands/vmstate.ts')).vmstateCommand,
+  },
   plugin: { help: 'lists and checks plugins', load: async () => (await import('./commands/plugin.ts')).pluginCommand },
   doctor: {
     help: 'says what this host offers',

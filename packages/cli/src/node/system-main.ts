@@ -6,6 +6,7 @@ import { parseSystemArgs, systemHelp } from '../system/parse-args.ts';
 import { VERSION } from '../version.ts';
 import { isDaemonChild, leaveForeground, runInBackground } from './daemonize.ts';
 import type { MachineProcess } from './machine/machine-process.ts';
+import type { MachinePlan } from './machine/plan.ts';
 import { reportError } from './report-error.ts';
 import { endOnSignals } from './signals.ts';
 
@@ -35,6 +36,7 @@ async function runSystem(options: SystemOptions): Promise<number> {
   const registry = await makeRegistry(options.plugins);
   checkGlobals(options, registry);
   const plan = planFromOptions(options, registry);
+  if (options.vmstateDump !== undefined) return dumpVmState(options.vmstateDump, plan, registry);
   let machine: MachineProcess | undefined;
   let removePidfile: (() => void) | undefined;
   // Before the pid file, since who has read it may send a signal.
@@ -52,6 +54,16 @@ async function runSystem(options: SystemOptions): Promise<number> {
   } finally {
     removePidfile?.();
   }
+}
+
+async function dumpVmState(file: string, plan: MachinePlan, registry: PluginRegistry): Promise<number> {
+  const [{ dumpTables }, { writeDump }, { vmStateDumpText }] = await Promise.all([
+    import('./machine/table-dump.ts'),
+    import('./commands/vmstate.ts'),
+    import('@sterna/migration'),
+  ]);
+  writeDump(file, vmStateDumpText(await dumpTables(plan, registry)));
+  return 0;
 }
 
 /**

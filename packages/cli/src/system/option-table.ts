@@ -177,6 +177,9 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     }
     o.logGuestErrors = true;
   }),
+  row('dump-vmstate', 'FILE', "writes the tables of the machine's state as JSON and ends", (_o, text) => ({
+    vmstateDump: text,
+  })),
   row('D', 'FILE', 'where the log goes instead of stderr', (_o, text) => ({ logFile: text })),
 ];
 

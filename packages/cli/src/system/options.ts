@@ -64,6 +64,8 @@ export interface SystemOptions {
   icountShift?: number;
   logGuestErrors: boolean;
   logFile?: string;
+  /** File that gets the tables of the machine's state, instead of running it. */
+  vmstateDump?: string;
   /** Something to print instead of running. */
   info?:
     | 'help'

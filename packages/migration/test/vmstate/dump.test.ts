@@ -3,10 +3,10 @@ import { dumpVmState } from '../../src/vmstate/dump.ts';
 import { counterTable } from '../support/fake-host.ts';
 
 test('prints tables without a device, in the shape of the static checker', () => {
-  const dump = dumpVmState('microvm', new Map([['counter', counterTable]]));
+  const dump = dumpVmState('microvm', new Map([['counter-device', { table: counterTable }]]));
   expect(dump.vmschkmachine).toEqual({ Name: 'microvm' });
-  expect(dump['counter']).toEqual({
-    Name: 'counter',
+  expect(dump['counter-device']).toEqual({
+    Name: 'counter-device',
     version_id: 2,
     minimum_version_id: 1,
     Description: {

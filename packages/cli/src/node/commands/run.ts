@@ -62,7 +62,8 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
   },
 };
 
-async function loadConfig(path: string, shown: string): Promise<MachineConfig> {
+/** Loads a machine file. @throws ConfigError when it is not there or exports no machine */
+export async function loadConfig(path: string, shown: string): Promise<MachineConfig> {
   if (!existsSync(path)) throw new ConfigError('STERNA_ERR_OPTION_VALUE', `there is no machine file ${shown}`);
   const exports = await importFrom(path, dirname(path));
   const config = exports['default'];

@@ -208,7 +208,8 @@ export class MachineProcess {
   }
 }
 
-function buildMachine(
+/** Builds the machine of a plan on this host; it does not run yet. @throws ConfigError when something is refused */
+export function buildMachine(
   plan: MachinePlan,
   chardevs: CharDevices,
   registry: PluginRegistry,
