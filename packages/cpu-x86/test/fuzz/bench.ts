@@ -8,8 +8,10 @@ import {
   type WasmMemory,
   wasmHost,
 } from '@sterna/core';
-import { type CpuHost, X86Cpu } from '../../src/index.ts';
+import { type CpuHost, X86Cpu, X86Engine } from '../../src/index.ts';
+import { JIT_DEFAULTS } from '../../src/jit/jit-options.ts';
 import { STATE } from '../../src/state/layout.ts';
+import { ManualTranslator } from '../jit/translated.ts';
 import { RAM_SIZE } from './places.ts';
 import { prepareProcessor } from './processor.ts';
 import { type Happening, link, nextTable, type Program } from './program.ts';
@@ -336,6 +338,31 @@ export const interpreter: CpuFactory = (memory, host) => withThreshold(memory, h
 /** A processor that translates what was executed a few times. */
 export function translating(threshold: number): CpuFactory {
   return (memory, host) => withThreshold(memory, host, threshold);
+}
+
+/** A processor whose translations come later, in the order of a thread's, when some slices have passed. */
+export function translatingLate(threshold: number): CpuFactory {
+  return (memory, host) => {
+    const translator = new ManualTranslator();
+    const options = { ...JIT_DEFAULTS, threshold };
+    return new LateCpu(memory, host, new X86Engine(memory, options, { translator }), translator);
+  };
+}
+
+/** Gets its translations before every third slice. */
+class LateCpu extends X86Cpu {
+  readonly #translator: ManualTranslator;
+  #slices = 0;
+
+  constructor(memory: WasmMemory, host: CpuHost, engine: X86Engine, translator: ManualTranslator) {
+    super(memory, host, undefined, () => engine);
+    this.#translator = translator;
+  }
+
+  override run(budget: number, contended?: boolean): number {
+    if (++this.#slices % 3 === 0) this.#translator.answer();
+    return super.run(budget, contended);
+  }
 }
 
 function withThreshold(memory: WasmMemory, host: CpuHost, threshold: number): X86Cpu {

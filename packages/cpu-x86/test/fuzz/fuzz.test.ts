@@ -7,11 +7,13 @@ const SEED = 20_260_000;
 const seed = Number(process.env['STERNA_FUZZ_SEED'] ?? SEED);
 const long = process.env['STERNA_LONG'] === '1';
 /** Programs on translating processors are slow: nearly all of the time goes into compiling regions. */
-const COUNTS = { interp: long ? 30_000 : 600, jit: long ? 4000 : 60 } as const;
+const COUNTS = { interp: long ? 30_000 : 600, jit: long ? 4000 : 60, 'jit-late': long ? 2000 : 30 } as const;
 
 describe('random programs', () => {
   for (const [name, count] of Object.entries(COUNTS)) {
-    const what = name === 'jit' ? 'translated and interpreted' : 'whatever the slices';
+    const what = { interp: 'whatever the slices', jit: 'translated and interpreted', 'jit-late': 'translated later' }[
+      name
+    ];
     it(`end in the same state, ${what}: ${count} programs, seed ${seed}`, { timeout: 1_800_000 }, () => {
       const candidate = ENGINES[name]!;
       const { failures, programs } = fuzz({ seed, programs: count, candidate, candidateName: name });

@@ -1,4 +1,4 @@
-import { Bench, type CpuFactory, interpreter, translating } from './bench.ts';
+import { Bench, type CpuFactory, interpreter, translating, translatingLate } from './bench.ts';
 import { compare, type Mismatch, type Slicing } from './compare.ts';
 import { type GenerateProgramOptions, generateProgram } from './generate.ts';
 import type { Program } from './program.ts';
@@ -8,6 +8,7 @@ import { shrink } from './shrink.ts';
 export const ENGINES: Readonly<Record<string, CpuFactory>> = {
   interp: interpreter,
   jit: translating(2),
+  'jit-late': translatingLate(2),
 };
 
 /** How to fuzz. */

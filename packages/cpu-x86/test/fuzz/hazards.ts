@@ -187,6 +187,19 @@ export class Hazards extends Composer {
           }),
       ],
       [w.bits === 64 && w.cpl === 0 ? 0.3 : 0, () => this.add({ bytes: [0x0f, 0x01, 0xf8] })],
+      // STAC, CLAC
+      [w.guarded ? 6 : 0.1, () => this.add({ bytes: [0x0f, 0x01, r.pick([0xca, 0xcb])] })],
+      // mov rax, cr3; xor al, n; maybe bts rax, 63 to keep the entries; mov cr3, rax: another address space number
+      [
+        w.guarded ? 2 : 0,
+        () => {
+          const keep = r.chance(0.5) ? [0x48, 0x0f, 0xba, 0xe8, 0x3f] : [];
+          this.add({
+            bytes: [0x0f, 0x20, 0xd8, 0x34, r.int(4), ...keep, 0x0f, 0x22, 0xd8],
+            starts: keep.length > 0 ? [3, 5, 10] : [3, 5],
+          });
+        },
+      ],
       // MXCSR: rounding, exceptions unmasked, denormals
       [
         1,

@@ -11,13 +11,13 @@ export const POINTERS = [5, 6, 7, 12, 13] as const;
 /** Puts a processor in a world's start state, with registers of random content. */
 export function prepareProcessor(cpu: X86Cpu, w: World, random: Random, rip: number): void {
   const s = cpu.state;
-  const words = featureWords({});
+  const words = featureWords(w.guarded ? { smap: true, smep: true, pcid: true, invpcid: true } : {});
   storeCpuid(s, qemu64Cpuid(words, { apicId: 0, count: 1 }));
   s.setBig('eferValid', BigInt(eferBits(words)));
   s.setBig('coreCount', coreCount(1));
   s.setBig('cr0', w.paging ? 0x80050033n : w.bits === 16 ? 0x32n : 0x50033n);
   s.setBig('cr3', BigInt(w.long ? SYSTEM.pml4 : SYSTEM.pd32));
-  s.setBig('cr4', w.bits === 16 ? 0x600n : w.long ? 0x6a0n : 0x680n);
+  s.setBig('cr4', w.bits === 16 ? 0x600n : w.guarded ? 0x3206a0n : w.long ? 0x6a0n : 0x680n);
   s.setBig('efer', w.long ? 0xd01n : 0n);
   s.setBig('gdtBase', BigInt(SYSTEM.gdt));
   s.set('gdtLimit', SYSTEM.gdtLimit);
@@ -54,7 +54,7 @@ export function prepareProcessor(cpu: X86Cpu, w: World, random: Random, rip: num
   for (const r of POINTERS) if (r < 8 || w.bits === 64) s.setBig('regs', BigInt(pointer(random, w)), r);
   s.setBig('regs', BigInt(w.stackTop - 0x100), 4);
   s.setBig('rip', BigInt(rip));
-  cpu.rflags = 0x202 | (random.u32() & 0x8d5);
+  cpu.rflags = 0x202 | (random.u32() & (w.guarded ? 0x408d5 : 0x8d5));
   for (let i = 0; i < 16; i++) {
     const float = random.chance(0.5);
     const half = (): bigint =>

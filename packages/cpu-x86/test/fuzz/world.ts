@@ -3,7 +3,7 @@ import { handlers16, handlers32, handlers64 } from './handlers.ts';
 import { AT, CODE_PAGES, DATA_PAGES, DEVICE_PAGE, RAM_SIZE, SEL, VAR, VECTORS } from './places.ts';
 
 /** Kinds of environment a program runs in. */
-export const WORLD_NAMES = ['long3', 'long0', 'compat3', 'paged3', 'paged0', 'flat0', 'real'] as const;
+export const WORLD_NAMES = ['long3', 'long0', 'guarded0', 'compat3', 'paged3', 'paged0', 'flat0', 'real'] as const;
 export type WorldName = (typeof WORLD_NAMES)[number];
 
 /** Where a program finds things, and how its processor starts. */
@@ -13,6 +13,8 @@ export interface World {
   readonly long: boolean;
   readonly paging: boolean;
   readonly cpl: 0 | 3;
+  /** SMAP, SMEP and PCID are on, and some data pages are the user's. */
+  readonly guarded: boolean;
   /** Linear addresses. */
   readonly code: number;
   /** The code pages a second time, writable. */
@@ -45,7 +47,11 @@ function descriptor(base: number, limit: number, flags: number): bigint {
 }
 
 /** Page maps: the kernel's RAM one to one, code, data and stack at their linear places. */
-function paging(view: DataView, w: { long: boolean; cpl: number; writableCode: boolean }, places: Places): void {
+function paging(
+  view: DataView,
+  w: { long: boolean; cpl: number; guarded: boolean; writableCode: boolean },
+  places: Places,
+): void {
   const user = w.cpl === 3 ? USER : 0;
   const put = (table: number, index: number, value: number): void => {
     if (w.long) view.setBigUint64(table + index * 8, BigInt(value), true);
@@ -68,7 +74,8 @@ function paging(view: DataView, w: { long: boolean; cpl: number; writableCode: b
   });
   places.dataPages.forEach((physical, i) => {
     const rights = DATA_RIGHTS[i]!;
-    const value = rights < 0 ? DEVICE_PAGE | PRESENT | WRITE | user : physical | (rights & (3 | user));
+    const mine = w.guarded && (i & 1) !== 0 ? USER : user;
+    const value = rights < 0 ? DEVICE_PAGE | PRESENT | WRITE | user : physical | (rights & (3 | mine));
     put(AT.high, index(places.data) + i, value);
     put(AT.high, index(places.dataAlias) + i, rights < 0 ? 0 : physical | PRESENT | WRITE | user);
   });
@@ -127,7 +134,9 @@ export function world(name: WorldName): World {
 }
 
 function protectedWorld(name: Exclude<WorldName, 'real'>): World {
-  const long = name === 'long3' || name === 'long0' || name === 'compat3';
+  const wide = name === 'long3' || name === 'long0' || name === 'guarded0';
+  const long = wide || name === 'compat3';
+  const guarded = name === 'guarded0';
   const paged = name !== 'flat0';
   const cpl = name.endsWith('3') ? 3 : 0;
   const image = new Uint8Array(RAM_SIZE);
@@ -155,7 +164,7 @@ function protectedWorld(name: Exclude<WorldName, 'real'>): World {
   const text = long ? handlers64({ ...places, codeSize }) : handlers32({ ...places, codeSize, cpl, paging: paged });
   image.set(assemble(text).bytes, AT.handlers);
   gates(view, long);
-  if (paged) paging(view, { long, cpl, writableCode: name !== 'compat3' }, places);
+  if (paged) paging(view, { long, cpl, guarded, writableCode: name !== 'compat3' }, places);
   view.setUint32(VAR.log, AT.log, true);
   view.setUint32(VAR.stack, places.stackTop - 0x100, true);
   const map: [number, number, boolean, boolean][] = [];
@@ -173,10 +182,11 @@ function protectedWorld(name: Exclude<WorldName, 'real'>): World {
   }
   return {
     name,
-    bits: name === 'long3' || name === 'long0' ? 64 : 32,
+    bits: wide ? 64 : 32,
     long,
     paging: paged,
     cpl,
+    guarded,
     ...places,
     codeSize,
     image,
@@ -204,6 +214,7 @@ function realWorld(): World {
     long: false,
     paging: false,
     cpl: 0,
+    guarded: false,
     code,
     codeAlias: code,
     codeSize,
