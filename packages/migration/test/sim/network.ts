@@ -54,8 +54,10 @@ export class SimLink {
   #writeError: Error | undefined;
   #readers: (() => void)[] = [];
   #writers: (() => void)[] = [];
-  #watched = Number.POSITIVE_INFINITY;
-  #onWatched: () => void = () => {};
+  /** The next mark comes first. */
+  readonly #marks: { readonly at: number; readonly callback: () => void }[] = [];
+  /** Everything that was written. */
+  readonly written: Uint8Array[] = [];
 
   constructor(lane: Lane, shape: NetworkShape, random: Random) {
     this.#lane = lane;
@@ -78,6 +80,7 @@ export class SimLink {
       from += part.length;
       this.#inside += part.length;
       this.sent += part.length;
+      this.written.push(part);
       this.#put(part, part.length / this.#bytesPerMs);
     }
   }
@@ -143,8 +146,8 @@ export class SimLink {
   }
   /** Calls back when exactly so many bytes have arrived. */
   watch(delivered: number, callback: () => void): void {
-    this.#watched = delivered;
-    this.#onWatched = callback;
+    this.#marks.push({ at: delivered, callback });
+    this.#marks.sort((a, b) => a.at - b.at);
   }
 
   #put(item: Uint8Array | 'end', wireMs: number): void {
@@ -164,16 +167,17 @@ export class SimLink {
       this.#wake();
       return;
     }
-    const upTo = this.#watched - this.delivered;
-    if (item.length < upTo) {
+    const mark = this.#marks[0];
+    if (mark === undefined || item.length < mark.at - this.delivered) {
       this.#arrive(item);
       return;
     }
     // The callback may break the link between two bytes.
+    const upTo = Math.max(0, mark.at - this.delivered);
     this.#arrive(item.subarray(0, upTo));
-    this.#watched = Number.POSITIVE_INFINITY;
+    this.#marks.shift();
     this.#wire.unshift(item.subarray(upTo));
-    this.#onWatched();
+    mark.callback();
     if (this.#held) this.#due++;
     else this.#deliver();
   }
@@ -186,7 +190,8 @@ export class SimLink {
   }
 
   #take(chunk: Uint8Array): Uint8Array {
-    const length = this.#shape.shortReads ? this.#random.spread(chunk.length) : chunk.length;
+    const short = this.#shape.shortReads && this.#random.percent(35);
+    const length = short ? this.#random.spread(chunk.length) : chunk.length;
     if (length === chunk.length) this.#arrived.shift();
     else this.#arrived[0] = chunk.subarray(length);
     this.#inside -= length;

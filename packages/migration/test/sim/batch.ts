@@ -1,0 +1,49 @@
+/** Many seeds one after the other, several at a time so that they share the turns of the real event loop. */
+import { realTurn } from './loop.ts';
+import { scheduleOf } from './schedule.ts';
+import { Simulation, type SimulationOptions, Stage } from './simulation.ts';
+
+/** A seed that broke a rule. */
+export interface Failure {
+  readonly seed: number;
+  readonly violations: readonly string[];
+}
+
+/** Simulations under way at the same time. */
+const WIDTH = 8;
+
+/**
+ * Runs the seeds from `first` on.
+ *
+ * @param most failures after which it stops
+ * @param progress told of every thousand seeds
+ */
+export async function runSeeds(
+  first: number,
+  count: number,
+  {
+    most = 10,
+    progress = () => {},
+    ...options
+  }: SimulationOptions & { most?: number; progress?: (done: number) => void } = {},
+): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  let next = first;
+  let done = 0;
+  const end = first + count;
+  const slots = Array.from({ length: Math.min(WIDTH, count) }, () => new Stage());
+  const running: (Simulation | undefined)[] = slots.map((stage) => new Simulation(scheduleOf(next++), stage, options));
+  for (let active = running.length; active > 0; ) {
+    for (const [i, simulation] of running.entries()) {
+      if (simulation === undefined || simulation.step()) continue;
+      const { violations, schedule } = simulation;
+      if (violations.length > 0) failures.push({ seed: schedule.seed, violations });
+      if (++done % 1000 === 0) progress(done);
+      const more = next < end && failures.length < most;
+      running[i] = more ? new Simulation(scheduleOf(next++), slots[i]!, options) : undefined;
+      if (!more) active--;
+    }
+    await realTurn();
+  }
+  return failures;
+}

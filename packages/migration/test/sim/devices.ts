@@ -1,0 +1,240 @@
+/**
+ * Devices of simulated machines: one with a plain table, one that is sent while
+ * it works, one whose initial data must have arrived before the switchover, one
+ * with much state behind a slow drain. The guest works on all of them, and their
+ * state can be compared across machines.
+ */
+import type { LiveHandlers, LoadStream, SaveStream, VmStateTable } from '@sterna/core';
+import type { StateSection } from '../../src/host.ts';
+import type { Random } from './random.ts';
+
+/**
+ * What a simulation may put in front of a device's hook: it throws, or returns a promise for hooks that may take
+ * time. Synchronous hooks get the error thrown and no promise.
+ */
+export type HookGate = (hook: string, mayWait: boolean) => Promise<void> | undefined;
+
+/** A device with a table: counter, timer, array, a subsection that comes and goes. */
+export class PlainDevice {
+  ticks = 0;
+  deadline = -1n;
+  readonly log: Uint32Array = new Uint32Array(4);
+
+  work(random: Random): void {
+    this.ticks++;
+    this.deadline = BigInt(random.next());
+    this.log[random.below(4)] = random.next();
+  }
+  fingerprint(): string {
+    return `${this.ticks} ${this.deadline} ${this.log.join(' ')}`;
+  }
+}
+
+/** A device whose log grows and is sent in parts. */
+export class LogDevice {
+  words: number[] = [];
+  sent = 0;
+  /** Words that must have arrived before it approves of the switchover. */
+  readonly initial: number;
+  /** Words in one part. */
+  readonly part: number;
+  /** Attempts to save begun and cleaned up, and the same for loads. */
+  open = 0;
+
+  constructor(initial: number, part: number) {
+    this.initial = initial;
+    this.part = part;
+  }
+  work(random: Random): void {
+    if (this.words.length < 400) this.words.push(random.next());
+  }
+  fingerprint(): string {
+    return this.words.join(' ');
+  }
+  send(stream: SaveStream, most: number): void {
+    const end = Math.min(this.words.length, this.sent + most);
+    stream.u32(this.sent);
+    stream.u32(end - this.sent);
+    for (; this.sent < end; this.sent++) stream.u32(this.words[this.sent]!);
+  }
+  receive(stream: LoadStream): void {
+    const first = stream.u32();
+    const words = Array.from({ length: stream.u32() }, () => stream.u32());
+    if (first > this.words.length) throw new RangeError(`words from ${first}, only ${this.words.length} are here`);
+    this.words.splice(first, words.length, ...words);
+  }
+}
+
+/** Small memory of a device: cells the guest changes anywhere, sent when dirty. */
+export class CellDevice {
+  readonly cells: Uint32Array = new Uint32Array(64);
+  readonly dirty: Set<number> = new Set();
+  open = 0;
+
+  work(random: Random): void {
+    const at = random.below(64);
+    this.cells[at] = random.next();
+    this.dirty.add(at);
+  }
+  fingerprint(): string {
+    return this.cells.join(' ');
+  }
+  send(stream: SaveStream, most: number): void {
+    const some = [...this.dirty].slice(0, most);
+    stream.u16(some.length);
+    for (const at of some) {
+      stream.u8(at);
+      stream.u32(this.cells[at]!);
+      this.dirty.delete(at);
+    }
+  }
+  receive(stream: LoadStream): void {
+    const cells = Array.from({ length: stream.u16() }, () => [stream.u8(), stream.u32()] as const);
+    for (const [at, value] of cells) this.cells[at] = value;
+  }
+}
+
+/** A device of any kind, as the simulation sees it. */
+export interface SimDevice {
+  work(random: Random): void;
+  fingerprint(): string;
+}
+
+/** Which devices a machine has. */
+export interface DeviceShape {
+  /** Words of the log at the start that the switchover must wait for; 0 leaves the log device out. */
+  readonly initialWords: number;
+  /** Whether the log asks the source to wait for them (capability switchover-ack). */
+  readonly ack: boolean;
+  /** Words or cells in one part. */
+  readonly part: number;
+  readonly cells: boolean;
+}
+
+/** Devices of one machine with their sections. */
+export interface DeviceSet {
+  readonly devices: readonly SimDevice[];
+  readonly sections: readonly StateSection[];
+  /** Attempts that were begun and not cleaned up. */
+  readonly open: number;
+}
+
+/** Makes a machine's devices. @param gate stands before every hook */
+export function makeDevices(shape: DeviceShape, gate: HookGate): DeviceSet {
+  const plain = new PlainDevice();
+  const devices: (SimDevice & { open?: number })[] = [plain];
+  const sections: StateSection[] = [{ idstr: 'plain', instanceId: 0, vmstate: plainTable(gate), state: plain }];
+  if (shape.cells) {
+    const cells = new CellDevice();
+    devices.push(cells);
+    sections.push({
+      idstr: 'cells',
+      instanceId: 0,
+      vmstate: 'stateless',
+      state: cells,
+      live: cellHandlers(shape, gate),
+    });
+  }
+  if (shape.initialWords > 0) {
+    const log = new LogDevice(shape.initialWords, shape.part);
+    devices.push(log);
+    sections.push({ idstr: 'log', instanceId: 2, vmstate: 'stateless', state: log, live: logHandlers(shape, gate) });
+  }
+  return {
+    devices,
+    sections,
+    get open() {
+      return devices.reduce((sum, { open = 0 }) => sum + open, 0);
+    },
+  };
+}
+
+function plainTable(gate: HookGate): VmStateTable<PlainDevice> {
+  return {
+    name: 'plain',
+    version: 1,
+    preSave: () => void gate('preSave', false),
+    postLoad: () => void gate('postLoad', false),
+    fields: ({ u32, timer, array }) => [u32('ticks'), timer('deadline'), array('u32', 'log', 4)],
+    subsections: [
+      { name: 'plain/odd', version: 1, needed: (plain) => plain.ticks % 2 === 1, fields: ({ u32 }) => [u32('ticks')] },
+    ],
+  };
+}
+
+function logHandlers({ ack }: DeviceShape, gate: HookGate): LiveHandlers<LogDevice> {
+  return {
+    version: 1,
+    savePrepare: () => void gate('savePrepare', false),
+    saveSetup(log) {
+      log.sent = 0;
+      log.open++;
+      return gate('saveSetup', true);
+    },
+    async saveLiveIterate(log, stream) {
+      await gate('saveLiveIterate', true);
+      log.send(stream, log.part);
+      return log.sent < log.words.length ? 'more' : 'done';
+    },
+    statePendingEstimate: (log) => ({ mustPrecopy: (log.words.length - log.sent) * 4, canPostcopy: 0 }),
+    switchoverStart: () => void gate('switchoverStart', false),
+    async saveComplete(log, stream) {
+      await gate('saveComplete', true);
+      log.send(stream, Number.POSITIVE_INFINITY);
+    },
+    saveCleanup(log) {
+      log.open = 0;
+      gate('saveCleanup', false);
+    },
+    loadSetup(log) {
+      log.words = [];
+      log.open++;
+      gate('loadSetup', false);
+    },
+    loadState(log, stream, { phase, approveSwitchover }) {
+      gate('loadState', false);
+      if (phase !== 'setup') log.receive(stream);
+      if (log.words.length >= log.initial) approveSwitchover();
+    },
+    loadCleanup(log) {
+      log.open = 0;
+      gate('loadCleanup', false);
+    },
+    switchoverAckNeeded: () => ack,
+  };
+}
+
+function cellHandlers({ part }: DeviceShape, gate: HookGate): LiveHandlers<CellDevice> {
+  return {
+    version: 1,
+    saveSetup(cells) {
+      for (let at = 0; at < cells.cells.length; at++) cells.dirty.add(at);
+      cells.open++;
+    },
+    saveLiveIterate(cells, stream) {
+      gate('saveLiveIterate', false);
+      cells.send(stream, part);
+      return cells.dirty.size > 0 ? 'more' : 'done';
+    },
+    isActiveIterate: (cells) => cells.dirty.size > 0,
+    statePendingEstimate: (cells) => ({ mustPrecopy: cells.dirty.size * 5, canPostcopy: 0 }),
+    statePendingExact: (cells) => ({ mustPrecopy: cells.dirty.size * 5, canPostcopy: 0 }),
+    saveComplete(cells, stream) {
+      gate('saveComplete', false);
+      cells.send(stream, Number.POSITIVE_INFINITY);
+    },
+    saveCleanup(cells) {
+      cells.open = 0;
+    },
+    loadSetup(cells) {
+      cells.open++;
+    },
+    loadState(cells, stream, { phase }) {
+      gate('loadState', false);
+      if (phase !== 'setup') cells.receive(stream);
+    },
+    loadCleanup(cells) {
+      cells.open = 0;
+    },
+  };
+}
