@@ -61,6 +61,11 @@ export const ERROR_CODES = {
   ),
   STERNA_ERR_INTERNAL: host('A rule inside Sterna was broken; please report it'),
   STERNA_ERR_RUN_STATE: host('The machine is in a run state that does not allow this'),
+  STERNA_ERR_JOB: host('There is no such job, its id cannot be used, or it does not take this order in its status'),
+  STERNA_ERR_SNAPSHOT: host(
+    'A snapshot of the machine cannot be saved, found, loaded or deleted; the message has the reason',
+  ),
+  STERNA_ERR_SNAPSHOT_CORRUPT: host('A saved snapshot is incomplete or its content has changed; it is not loaded'),
   // migration
   STERNA_ERR_STREAM: migration('The incoming migration stream is cut, corrupt, or from a different machine'),
   STERNA_ERR_TRANSPORT: migration('A migration channel failed'),

@@ -29,6 +29,7 @@ export * from './machine/debugger.ts';
 export * from './machine/define-machine.ts';
 export * from './machine/define-machine-type.ts';
 export * from './machine/event-loop.ts';
+export * from './machine/jobs.ts';
 export type { LogSink } from './machine/log.ts';
 export * from './machine/machine.ts';
 export * from './machine/migration-services.ts';
