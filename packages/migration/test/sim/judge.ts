@@ -103,7 +103,7 @@ export class Judge {
     return (this.source.dead || settled(this.source)) && (this.destination.dead || this.#destinationSettled);
   }
   get #destinationSettled(): boolean {
-    return settled(this.destination) || this.destination.host.statuses.at(-1) === 'setup';
+    return settled(this.destination) || this.destination.status === 'setup';
   }
 
   /** The verdict when all has settled. @param link what the source has written last */

@@ -88,7 +88,7 @@ export class SimMachine {
   }
   /** The status announced last. */
   get status(): string | undefined {
-    return this.host.statuses.at(-1);
+    return this.host.status;
   }
 
   /** Starts a migration away. */

@@ -140,7 +140,7 @@ export function scheduleOf(seed: number): Schedule {
     devices: {
       initialWords: random.pick([0, 10, 60]),
       ack: random.percent(80),
-      part: random.pick([1, 10, 1000]),
+      part: random.pick([5, 20, 1000]),
       cells: random.percent(60),
     },
     disks: random.pick([0, 1, 1, 3]),

@@ -316,6 +316,7 @@ export class Simulation {
     if (owner === undefined) return;
     this.#network.refusals = 0;
     this.#network.unanswered = 0;
+    this.#writesPerMs = Math.min(this.#writesPerMs, 0.1);
     const third = this.#machine('third', 'destination', this.#stage.third);
     this.#trace(`onward from the ${owner.name}`);
     for (const machine of [owner, third]) machine.repair();
@@ -333,8 +334,8 @@ export class Simulation {
     const connections = this.#network.connections.length;
     third.receive('tcp:third:1');
     owner.migrate('tcp:third:1');
-    for (let waited = 0; waited < 600; waited++) {
-      await this.#operator.sleep(5);
+    for (let waited = 0; waited < 500; waited++) {
+      await this.#operator.sleep(10);
       if (owner.status === 'pre-switchover') owner.controller.continue('pre-switchover');
       if (owner.outgoing.at(-1)!.outcome !== 'open' && third.incoming.at(-1)!.outcome !== 'open') break;
     }
