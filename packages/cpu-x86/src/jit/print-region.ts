@@ -245,6 +245,7 @@ class RegionPrinter {
     let transfer: RegionMachine['transfer'];
     steps.forEach((step, k) => {
       m.left = steps.length - k;
+      m.ahead = steps.slice(k);
       m.flagsLive = live[k + 1] !== 0;
       if (step.effects.way === 'call') this.#call(step, end.kind === 'left' && k === steps.length - 1);
       else transfer = m.instruction(step);

@@ -6,9 +6,17 @@ export interface RecentPage {
   readonly addend: Local<'i32'>;
 }
 
-/** How many pages a region remembers before it takes its accesses for scattered. */
+/** How many pages in quick succession a region remembers before it takes its accesses for scattered. */
 const PATIENCE = 64;
-const NONE = -1;
+/** Instructions between two new pages that are no quick succession. */
+const LONG = 64;
+/** Most places that a region remembers pages for. */
+const MAX_PLACES = 12;
+/** Page of a place that remembers none: not canonical, and without low bits, so that host addresses computed with it are low. */
+const NONE = 1n << 62n;
+
+/** Addresses below are not of guest memory. */
+export const LOWEST_HOST = 4096;
 
 /**
  * Pages that a region has met in the TLB, so that the next access to the same one needs no loads. A region that meets ever
@@ -16,20 +24,23 @@ const NONE = -1;
  */
 export class RecentPages {
   readonly #code: Code;
+  readonly #clock: Local<'i32'>;
   readonly #pages = new Map<string, RecentPage>();
   #patience: Local<'i32'> | undefined;
+  #last: Local<'i32'> | undefined;
 
-  constructor(code: Code) {
+  /** @param clock counts instructions downward */
+  constructor(code: Code, clock: Local<'i32'>) {
     this.#code = code;
+    this.#clock = clock;
   }
 
-  /** The place for a base register and a TLB tag. */
-  of(base: number, tag: number): RecentPage {
-    const key = `${base}.${tag}`;
-    let p = this.#pages.get(key);
-    if (p === undefined) {
+  /** The place with a name; undefined when there are too many. */
+  of(name: string): RecentPage | undefined {
+    let p = this.#pages.get(name);
+    if (p === undefined && this.#pages.size < MAX_PLACES) {
       p = { page: this.#code.ownLocal('i64'), addend: this.#code.ownLocal('i32') };
-      this.#pages.set(key, p);
+      this.#pages.set(name, p);
     }
     return p;
   }
@@ -38,9 +49,11 @@ export class RecentPages {
   remember(place: RecentPage, page: Val<'i64'>, addend: Val<'i32'>): void {
     const m = this.#code;
     this.#patience ??= m.ownLocal('i32');
-    const left = this.#patience;
+    this.#last ??= m.ownLocal('i32');
+    const [left, last] = [this.#patience, this.#last];
     m.if(m.gtS(left, 0), () => {
-      m.set(left, m.sub(left, 1));
+      m.set(left, m.select(m.ltS(m.sub(last, this.#clock), LONG), m.sub(left, 1), m.i32(PATIENCE)));
+      m.set(last, this.#clock);
       m.set(place.page, page);
       m.set(place.addend, addend);
     });
@@ -49,7 +62,10 @@ export class RecentPages {
   /** Statement at the entry. */
   forget(): void {
     const m = this.#code;
-    for (const { page } of this.#pages.values()) m.set(page, NONE);
+    for (const { page, addend } of this.#pages.values()) {
+      m.set(page, m.i64(NONE));
+      m.set(addend, 0);
+    }
     if (this.#patience !== undefined) m.set(this.#patience, PATIENCE);
   }
 }

@@ -100,6 +100,7 @@ export class RegionMachine extends RegionFlags {
   /** Starts a block: nothing handed out before is used any more. */
   beginBlock(): void {
     this.settle(new Set(), [0, 0]);
+    this.forgetAddresses();
   }
 
   /**
@@ -125,6 +126,7 @@ export class RegionMachine extends RegionFlags {
       this.if(result, () => this.#returnOf(result), undefined, false);
     });
     this.dirty = [0, 0];
+    this.forgetAddresses();
     this.flags = { at: 'cells' };
     this.reloadCells(true);
     this.reload(reload);

@@ -1,4 +1,3 @@
-import type { Val } from '@sterna/wasm';
 import type { Machine } from './machine.ts';
 import { isMem, type Operand } from './operand.ts';
 import { Seg, Vec } from './vectors.ts';
@@ -96,12 +95,6 @@ export function checkSimdExceptions(m: Machine): void {
     undefined,
     false,
   );
-}
-
-/** Value of a 128-bit operand whose memory form must be aligned. */
-export function readAligned(m: Machine, op: Operand): Val<'v128'> {
-  if (!isMem(op)) return m.readVector(op);
-  return m.loadLinear(m.linearAligned(op, 16), 128);
 }
 
 /** Statement: records the x87 instruction and operand pointers. The data selector is taken to be DS. */

@@ -124,6 +124,15 @@ export abstract class Machine extends Code {
     this.checkAligned(at);
     return at;
   }
+  /** Value of a 128-bit operand whose memory form must be aligned to 16 bytes. */
+  readAligned(op: Operand): Val<'v128'> {
+    return op.kind === 'mem' ? this.loadLinear(this.linearAligned(op, 16), 128) : this.readVector(op);
+  }
+  /** Writes a 128-bit operand whose memory form must be aligned to 16 bytes. */
+  writeAligned(op: Operand, value: Val<'v128'>): void {
+    if (op.kind === 'mem') this.storeLinear(this.linearAligned(op, 16, true), 128, value);
+    else this.writeVector(op, value);
+  }
   /** 1 when a memory operand's base register is rSP (POP computes its address after the pop). */
   abstract baseIsSp(op: Operand): Val<'i32'>;
   /** Linear address of an offset in DS or the overriding segment; rows with `asz` only. Named. */

@@ -1,7 +1,7 @@
 import { type Val, v128, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
-import { checkMmx, checkSse, readAligned } from './fp-check.ts';
+import { checkMmx, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, widenMmx, writeMmx } from './mmx-state.ts';
 
@@ -108,7 +108,7 @@ const hex = (n: number): string => n.toString(16).padStart(2, '0');
 function sse(opcode: number, name: string, fn: Packed): void {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     const a = m.readVector(dst!);
     m.writeVector(dst!, fn(m, a, b));
   });

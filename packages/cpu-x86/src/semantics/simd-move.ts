@@ -1,10 +1,9 @@
 import { type Val, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
-import { checkMmx, checkSse, readAligned } from './fp-check.ts';
+import { checkMmx, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, widenMmx, writeMmx } from './mmx-state.ts';
-import { isMem, type Operand } from './operand.ts';
 import { Reg } from './vectors.ts';
 
 type I = Val<'i32'>;
@@ -18,15 +17,6 @@ function lowOnly(m: Machine, v: L): V {
   return m.replaceLane('i64x2', ZERO, 0, v);
 }
 
-/** Statement: writes a 128-bit operand whose memory form must be aligned. */
-function writeAligned(m: Machine, dst: Operand, v: V): void {
-  if (!isMem(dst)) {
-    m.writeVector(dst, v);
-    return;
-  }
-  m.storeLinear(m.linearAligned(dst, 16, true), 128, v);
-}
-
 // Whole vectors
 
 for (const [name, aligned, rows] of [
@@ -35,8 +25,8 @@ for (const [name, aligned, rows] of [
 ] as const) {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const v = aligned ? readAligned(m, src!) : m.readVector(src!);
-    if (aligned) writeAligned(m, dst!, v);
+    const v = aligned ? m.readAligned(src!) : m.readVector(src!);
+    if (aligned) m.writeAligned(dst!, v);
     else m.writeVector(dst!, v);
   });
   for (const row of rows) {

@@ -1,7 +1,7 @@
 import { type Val, v128 } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
-import { checkMmx, checkSse, readAligned } from './fp-check.ts';
+import { checkMmx, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, widenMmx, writeMmx } from './mmx-state.ts';
 
@@ -46,7 +46,7 @@ for (const [prefix, name, fn] of [
 ] as const) {
   def(name, (m, dst, src, imm) => {
     checkSse(m);
-    const a = readAligned(m, src!);
+    const a = m.readAligned(src!);
     m.writeVector(dst!, fn(m, a, m.let(m.read(imm!) as I)));
   });
   enc(`${prefix} 0f 70 /r`, name, 'Vdq,Wdq,Ib');
@@ -62,7 +62,7 @@ enc('np 0f 70 /r', 'pshufw', 'Pq,Qq,Ib');
 
 def('shufps', (m, dst, src, imm) => {
   checkSse(m);
-  const b = readAligned(m, src!);
+  const b = m.readAligned(src!);
   const a = m.readVector(dst!);
   const i = m.let(m.read(imm!) as I);
   const low = shuffleDwords(m, a, i);
@@ -72,7 +72,7 @@ def('shufps', (m, dst, src, imm) => {
 enc('np 0f c6 /r', 'shufps', 'Vdq,Wdq,Ib');
 def('shufpd', (m, dst, src, imm) => {
   checkSse(m);
-  const b = readAligned(m, src!);
+  const b = m.readAligned(src!);
   const a = m.readVector(dst!);
   const i = m.let(m.read(imm!) as I);
   const pick = (v: V, bit: number): Val<'i64'> =>
@@ -92,7 +92,7 @@ for (const [pattern, name, lanes] of [
 ] as const) {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     m.writeVector(dst!, m.shuffle(m.readVector(dst!), b, lanes));
   });
   enc(pattern, name, 'Vdq,Wdq');
@@ -144,7 +144,7 @@ for (const [pattern, name, lanes] of [
 ] as const) {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const a = readAligned(m, src!);
+    const a = m.readAligned(src!);
     m.writeVector(dst!, m.shuffle(a, a, lanes));
   });
   enc(pattern, name, 'Vdq,Wdq');

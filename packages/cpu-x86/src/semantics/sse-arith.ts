@@ -3,7 +3,7 @@ import { enc } from '../decode/enc.ts';
 import type { Arith } from '../fpu/simd.ts';
 import { addSub, packedArith, packedSqrt, scalarArith, scalarSqrt } from '../fpu/simd-fast.ts';
 import { def } from './def.ts';
-import { checkSse, readAligned } from './fp-check.ts';
+import { checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 
 type V = Val<'v128'>;
@@ -32,7 +32,7 @@ for (const [opcode, op] of [
         const b = m.readFloat(src!);
         m.writeFloat(dst!, scalarArith(m, shape, op, m.readFloat(dst!), b));
       } else {
-        const b = readAligned(m, src!);
+        const b = m.readAligned(src!);
         m.writeVector(dst!, packedArith(m, shape, op, m.readVector(dst!), b));
       }
     });
@@ -43,7 +43,7 @@ for (const [prefix, suffix, shape, scalar, letters] of FORMS) {
   def(`sqrt${suffix}`, (m, dst, src) => {
     checkSse(m);
     if (scalar) m.writeFloat(dst!, scalarSqrt(m, shape, m.readFloat(src!)));
-    else m.writeVector(dst!, packedSqrt(m, shape, readAligned(m, src!)));
+    else m.writeVector(dst!, packedSqrt(m, shape, m.readAligned(src!)));
   });
   enc(`${prefix} 0f 51 /r`, `sqrt${suffix}`, letters);
 }
@@ -58,7 +58,7 @@ for (const [opcode, name, op] of [
 ] as const) {
   def(`${name}ps`, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     const a = m.readVector(dst!);
     m.writeVector(dst!, name === 'andn' ? m.simd(op, b, a) : m.simd(op, a, b));
   });
@@ -106,7 +106,7 @@ for (const [opcode, name] of [
   };
   def(`${name}ps`, (m, dst, src) => {
     checkSse(m);
-    m.writeVector(dst!, compute(m, readAligned(m, src!)));
+    m.writeVector(dst!, compute(m, m.readAligned(src!)));
   });
   enc(`np 0f ${hex(opcode)} /r`, `${name}ps`, 'Vdq,Wdq');
   def(`${name}ss`, (m, dst, src) => {
@@ -133,7 +133,7 @@ for (const [prefix, suffix, shape, even, odd] of [
   ] as const) {
     def(`h${op}${suffix}`, (m, dst, src) => {
       checkSse(m);
-      const b = readAligned(m, src!);
+      const b = m.readAligned(src!);
       const a = m.readVector(dst!);
       const [x, y] = [m.let(m.shuffle(a, b, even)), m.let(m.shuffle(a, b, odd))];
       m.writeVector(dst!, packedArith(m, shape, op, x, y));
@@ -142,7 +142,7 @@ for (const [prefix, suffix, shape, even, odd] of [
   }
   def(`addsub${suffix}`, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     m.writeVector(dst!, addSub(m, shape, m.readVector(dst!), b));
   });
   enc(`${prefix} 0f d0 /r`, `addsub${suffix}`, 'Vdq,Wdq');

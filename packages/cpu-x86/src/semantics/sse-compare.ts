@@ -4,7 +4,7 @@ import { PACKED_COMPARE, SCALAR_COMPARE, type Shape, softOf } from '../fpu/simd.
 import { type F, isPlain, somePlainless, unlikely, wideBits } from '../fpu/simd-fast.ts';
 import { Relation } from '../fpu/small.ts';
 import { def } from './def.ts';
-import { checkSse, readAligned } from './fp-check.ts';
+import { checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { Flag } from './vectors.ts';
 
@@ -50,7 +50,7 @@ for (const [prefix, suffix, shape, scalar, letters] of [
       );
       m.write(dst!, shape === 'f64x2' ? r : m.wrap(r));
     } else {
-      const b = readAligned(m, src!);
+      const b = m.readAligned(src!);
       const a = m.readVector(dst!);
       const predicate = m.let(m.and(m.read(imm!) as I, 7));
       const r = m.local('v128');

@@ -14,7 +14,7 @@ import {
   wideBits,
 } from '../fpu/simd-fast.ts';
 import { def } from './def.ts';
-import { checkMmx, checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
+import { checkMmx, checkSimdExceptions, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, writeMmx } from './mmx-state.ts';
 import { isMem, type Operand } from './operand.ts';
@@ -67,7 +67,7 @@ conversion(
 enc('np 0f 5a /r', 'cvtps2pd', 'Vdq,Wq');
 conversion(
   'cvtpd2ps',
-  readAligned,
+  (m, op) => m.readAligned(op),
   (m, v) => m.simd('f32x4.demote_f64x2_zero', v),
   (m, v) => {
     // well inside the range of normal singles, or zero
@@ -82,7 +82,7 @@ conversion(
 enc('66 0f 5a /r', 'cvtpd2ps', 'Vdq,Wdq');
 conversion(
   'cvtdq2ps',
-  readAligned,
+  (m, op) => m.readAligned(op),
   (m, v) => m.simd('f32x4.convert_i32x4_s', v),
   notSimple,
   (m, v) => m.invoke<'v128'>(FROM_INT_PACKED, v),
@@ -102,7 +102,7 @@ for (const [name, pattern, shape, chop] of [
   const single = shape === 'f32x4';
   conversion(
     name,
-    readAligned,
+    (m, op) => m.readAligned(op),
     (m, v) => {
       const x = chop ? v : m.simd(`${shape}.nearest`, v);
       return m.simd(single ? 'i32x4.trunc_sat_f32x4_s' : 'i32x4.trunc_sat_f64x2_s_zero', x);
@@ -219,7 +219,7 @@ for (const [name, pattern, shape, chop] of [
   def(name, (m, dst, src) => {
     checkSse(m);
     checkMmx(m);
-    const v = shape === 'f32x4' ? m.let(lowOf(m, m.read(src!) as L)) : readAligned(m, src!);
+    const v = shape === 'f32x4' ? m.let(lowOf(m, m.read(src!) as L)) : m.readAligned(src!);
     const r = mapLanes(m, v, shape, 'i32x4', 2, (x) => m.invoke<'i64'>(TO_INT[shape][32], x, m.i32(chop)));
     // entered even when #XM follows
     enterMmx(m);

@@ -14,7 +14,7 @@ import {
 } from '../fpu/simd-fast.ts';
 import { ROUND, ROUNDINGS, RoundControl } from '../fpu/simd-round.ts';
 import { def } from './def.ts';
-import { checkSimdExceptions, checkSse, readAligned } from './fp-check.ts';
+import { checkSimdExceptions, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 
 type I = Val<'i32'>;
@@ -40,7 +40,7 @@ for (const [opcode, name, shape, count] of [
 ] as const) {
   def(name, (m, dst, src, imm) => {
     checkSse(m);
-    const v = readAligned(m, src!);
+    const v = m.readAligned(src!);
     const control = m.let(m.read(imm!) as I);
     const exact = (): V => mapLanes(m, v, shape, shape, count, (x) => m.invoke<'i64'>(ROUND[shape], x, control));
     const r = m.local('v128');
@@ -103,7 +103,7 @@ for (const [opcode, name, shape] of [
 ] as const) {
   def(name, (m, dst, src, imm) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     const a = m.readVector(dst!);
     const control = m.let(m.read(imm!) as I);
     const used = laneMask(m, shape, m.let(m.shrU(control, 4)));

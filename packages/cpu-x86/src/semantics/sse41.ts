@@ -1,7 +1,7 @@
 import { type Val, v128 } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
-import { checkSse, readAligned } from './fp-check.ts';
+import { checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { isMem, type Operand } from './operand.ts';
 import { Flag } from './vectors.ts';
@@ -21,7 +21,7 @@ const direct =
 function packed(opcode: number, name: string, fn: Packed, of: string = feature): void {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     m.writeVector(dst!, fn(m, m.readVector(dst!), b));
   });
   enc(`66 0f 38 ${hex(opcode)} /r`, name, 'Vdq,Wdq', { feature: of });
@@ -68,7 +68,7 @@ for (const [opcode, name, shape, bits] of [
 ] as const) {
   def(name, (m, dst, src, selector) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     const mask = m.simd(`${shape}.shr_s`, m.readVector(selector!), m.i32(bits - 1));
     m.writeVector(dst!, m.simd('v128.bitselect', b, m.readVector(dst!), mask));
   });
@@ -85,7 +85,7 @@ for (const [opcode, name, shape, lanes] of [
   const width = 16 / lanes;
   def(name, (m, dst, src, imm) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     const a = m.readVector(dst!);
     const n = m.let(m.read(imm!) as I);
     if (n.isConst) {
@@ -142,7 +142,7 @@ enc('66 0f 38 2a /r mem', 'mova', 'Vdq,Mdq', { feature });
 
 def('ptest', (m, dst, src) => {
   checkSse(m);
-  const b = readAligned(m, src!);
+  const b = m.readAligned(src!);
   const a = m.readVector(dst!);
   const none = (v: V): I => m.eqz(m.simdTest('v128.any_true', v));
   const zero = m.shl(none(m.simd('v128.and', a, b)), 6);
@@ -229,7 +229,7 @@ enc('66 0f 3a 21 /r mem', 'insertps', 'Vdq,Md,Ib', { feature });
 
 def('mpsadbw', (m, dst, src, imm) => {
   checkSse(m);
-  const b = readAligned(m, src!);
+  const b = m.readAligned(src!);
   const a = m.readVector(dst!);
   const n = m.let(m.read(imm!) as I);
   const places = v128(Array.from({ length: 16 }, (_, i) => i));

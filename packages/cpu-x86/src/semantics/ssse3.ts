@@ -1,7 +1,7 @@
 import { type Val, v128 } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
-import { checkMmx, checkSse, readAligned } from './fp-check.ts';
+import { checkMmx, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
 import { enterMmx, widenMmx, writeMmx } from './mmx-state.ts';
 
@@ -21,7 +21,7 @@ const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 function both(opcode: number, name: string, fn: Packed, low: Packed = fn): void {
   def(name, (m, dst, src) => {
     checkSse(m);
-    const b = readAligned(m, src!);
+    const b = m.readAligned(src!);
     m.writeVector(dst!, fn(m, m.readVector(dst!), b));
   });
   enc(`66 0f 38 ${hex(opcode)} /r`, name, 'Vdq,Wdq', { feature });
@@ -115,7 +115,7 @@ function alignRight(m: Machine, high: V, low: V, n: I): V {
 }
 def('palignr', (m, dst, src, imm) => {
   checkSse(m);
-  const b = readAligned(m, src!);
+  const b = m.readAligned(src!);
   m.writeVector(dst!, alignRight(m, m.readVector(dst!), b, m.let(m.read(imm!) as I)));
 });
 enc('66 0f 3a 0f /r', 'palignr', 'Vdq,Wdq,Ib', { feature });

@@ -1,0 +1,99 @@
+import { MEMORY_LAYOUT, PAGE_MAP_READ } from '@sterna/core';
+import { assemble } from '@sterna/guests';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { X86Engine } from '../../src/engine.ts';
+import { JIT_DEFAULTS } from '../../src/jit/jit-options.ts';
+import { prepareInterpreter } from '../../src/node/index.ts';
+import { Rig } from '../rig.ts';
+
+const CODE = 0x10ff0;
+const DATA = 0x40000;
+const PAGES = 12;
+
+/** Pages of the data in RAM, not in order; one can only be read, one is a device, and one has the program's code. */
+function rigOf(source: string, bits: 32 | 64, threshold: number): Rig {
+  const rig = new Rig(1 << 20, {}, (memory) => new X86Engine(memory, { ...JIT_DEFAULTS, threshold }));
+  for (let i = 0; i < PAGES; i++) rig.map(DATA + i * 4096, 0x80000 + ((i * 5) % PAGES) * 4096);
+  rig.map(DATA + 5 * 4096, 0x90000, PAGE_MAP_READ);
+  rig.view.setUint32(MEMORY_LAYOUT.pageMap + ((DATA >>> 12) + 7) * 4, 0, true);
+  rig.map(DATA + 9 * 4096, 0x11000);
+  const { bytes } = assemble(`bits ${bits}\norg ${CODE}\n${source}\nhlt`);
+  rig.bytes.set(bytes, rig.at(CODE));
+  for (let i = 0x80000; i < 0xa0000; i += 4) rig.view.setUint32(rig.at(i), Math.imul(i, 0x9e3779b1), true);
+  rig.mode(bits);
+  const { state } = rig.cpu;
+  for (let r = 0; r < 16; r++) state.setBig('regs', r === 4 ? 0x9000n : BigInt(r) * 0x1111n, r);
+  state.setBig('rip', BigInt(CODE));
+  return rig;
+}
+
+function run(source: string, bits: 32 | 64, threshold: number): string {
+  const rig = rigOf(source, bits, threshold);
+  let executed = 0;
+  for (let exit = 0; exit !== 1 && exit !== 2; ) {
+    exit = rig.cpu.run(3000);
+    executed += rig.cpu.executed;
+    expect(executed).toBeLessThan(1_000_000);
+  }
+  if (threshold > 0) expect(rig.cpu.engine.jit.statistics.regions).toBeGreaterThan(0);
+  const { state } = rig.cpu;
+  const regs = Array.from({ length: 16 }, (_, i) => state.getBig('regs', i).toString(16));
+  const ram = Buffer.from(rig.bytes.slice(rig.at(0x10000), rig.at(0xa0000))).toString('base64');
+  return [executed, ...regs, state.getBig('rip').toString(16), rig.cpu.rflags.toString(16), ram].join();
+}
+
+const loop = (start: number, count: number, body: string): string =>
+  `mov esi, ${DATA + start}\nmov ecx, ${count}\nxor edx, edx\nl:\n${body}\ndec ecx\njnz l`;
+
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'copies that are not aligned': loop(
+    3,
+    1800,
+    `movdqu xmm0, [esi + 5]\nmovdqu xmm1, [esi + 21]\nmovq xmm2, [esi + 37]\nmov eax, [esi + 45]
+     paddd xmm0, xmm1\nadd eax, [esi + 2]
+     movdqu [esi + 0x1007], xmm0\nmovdqu [esi + 0x1017], xmm1\nmov [esi + 0x1027], eax\nadd [esi + 0x102b], ax
+     add esi, 20`,
+  ),
+  'copies that are aligned': loop(
+    0,
+    2500,
+    `movdqa xmm0, [esi + edx * 4]\nmovdqa xmm1, [esi + edx * 4 + 16]\npaddw xmm0, [esi + edx * 4 + 0x30]
+     movdqa [esi + edx * 4 + 0x20], xmm0\nmovaps [esi + edx * 4 + 0x1010], xmm1\nadd edx, 4`,
+  ),
+  'one address and then another from the same register': loop(
+    0,
+    1500,
+    `mov eax, [esi + edx]\nadd edx, 12\nadd eax, [esi + edx]\nmov ebx, [esi + edx + 8]\nadd esi, 4
+     mov [esi + edx], eax\nmov [esi + edx + 8], bl\npush dword_or_qword\npop edi\nmov [esi + edx + 12], edi`,
+  ),
+  'an address that is aligned until it is not': loop(
+    0,
+    1200,
+    `movdqa xmm0, [esi]\nmovdqa xmm1, [esi + 16]\nmovdqa [esi + 32], xmm1\nadd esi, 16
+     xor edx, edx\ncmp ecx, 100\nsetz dl\nlea esi, [esi + edx * 8]`,
+  ),
+  'a device, and then no address at all': loop(
+    7 * 4096,
+    1200,
+    `mov eax, [esi + 8]\nadd eax, [esi + 12]\nadd ebx, eax\ncmp ecx, 100\njnz m\nmov esi, 1\nrol_esi\nm:`,
+  ),
+};
+
+beforeAll(() => prepareInterpreter());
+
+describe('accesses close to each other', () => {
+  for (const bits of [64, 32] as const) {
+    for (const [name, text] of Object.entries(PROGRAMS)) {
+      it(`${name}, in ${bits} bits`, () => {
+        const wide = text
+          .replaceAll(/\[esi/g, bits === 64 ? '[rsi' : '[esi')
+          .replaceAll(/edx \*/g, bits === 64 ? 'rdx *' : 'edx *');
+        const source = wide
+          .replaceAll('[rsi + edx', '[rsi + rdx')
+          .replace('rol_esi', bits === 64 ? 'ror rsi, 2' : 'ror esi, 1')
+          .replace('push dword_or_qword\npop edi', bits === 64 ? 'push rax\npop rdi' : 'push eax\npop edi');
+        expect(run(source, bits, 20)).toBe(run(source, bits, 0));
+      });
+    }
+  }
+});
