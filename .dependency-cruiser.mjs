@@ -14,6 +14,7 @@ export default {
     only('guests-imports-nothing', 'guests', ['core'], 'guest material needs no emulator'),
     only('cpu-below-devices', 'cpu-x86', ['core', 'wasm'], 'a CPU knows no device'),
     only('migration-below-control', 'migration', ['core', 'wasm'], 'migration knows no device and no machine type'),
+    only('block-below-devices', 'block', ['core'], 'disks know no device and no machine'),
     only('virtio-below-devices', 'virtio', ['core'], 'building block'),
     only(
       'devices-below-machines',
@@ -28,7 +29,7 @@ export default {
       ['core', 'cpu-x86', 'platform-x86', 'virtio'],
       'a machine composes; control and hosts are above it',
     ),
-    only('control', 'qmp', ['core', 'migration'], 'control drives any machine'),
+    only('control', 'qmp', ['core', 'block', 'migration'], 'control drives any machine'),
     only('debuggers', 'gdbstub', ['core'], 'a debugger knows no processor and no machine type'),
     {
       name: 'plugins-use-entry-points',

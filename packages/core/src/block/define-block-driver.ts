@@ -41,8 +41,8 @@ export interface BlockPermissionChange {
 
 /** What a driver tells people and tools of its image. */
 export interface BlockImageInfo {
-  /** Name of the image: a path, a pseudo address, or the options as `json:{...}`. */
-  readonly filename: string;
+  /** Name of the image: a path or a pseudo address; without one it is called by its options, `json:{...}`. */
+  readonly filename?: string;
   /** QAPI's ImageInfoSpecific data, under the driver's name. */
   readonly formatSpecific?: Readonly<Record<string, unknown>>;
   /** Bytes that it takes on the host. */

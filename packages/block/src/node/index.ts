@@ -1,0 +1,1 @@
+export * from './node-host-images.ts';
