@@ -98,6 +98,8 @@ export interface MonitorTarget {
   quit(): void;
   reset(): void;
   powerDown(): void;
+  /** Writes so many bytes of physical memory to a file. @throws SternaError when the file cannot be written */
+  saveMemory(address: number, size: number, path: string): void;
   /** Opens the gdb server on a device, or closes it for `none`; answers what it did. Absent: there is none. */
   gdbServer?(device: string): Promise<string>;
   /** Text of `info jit`, lines ended by newline; undefined when the CPU only interprets. */

@@ -53,6 +53,9 @@ export class FakeTarget implements MonitorTarget {
     discard: (fd) => void this.kept.push(`discard ${fd}`),
   };
 
+  saveMemory(address: number, size: number, path: string): void {
+    this.calls.push(`save ${address} ${size} ${path}`);
+  }
   yankable(): ReturnType<MonitorTarget['yankable']> {
     const one = (type: 'chardev' | 'migration', id?: string) => ({
       instance: { type, ...(id === undefined ? {} : { id }) },

@@ -120,6 +120,14 @@ describe('commands', () => {
     ]);
   });
 
+  it('writes memory to a file, and refuses what is no part of it', async () => {
+    const { ask, target } = await negotiated();
+    const save = (args: object) => ask({ execute: 'pmemsave', arguments: { filename: '/f', ...args } });
+    expect(await save({ val: 4096, size: 10 })).toEqual({ return: {} });
+    expect(target.calls).toEqual(['save 4096 10 /f']);
+    expect(await save({ val: -1, size: 10 })).toMatchObject({ error: { desc: expect.stringMatching(/no part of/) } });
+  });
+
   it('answers in order, also when an earlier command takes longer, and sends events before the answer', async () => {
     const { backend, target } = await negotiated();
     backend.send('{"execute":"stop","id":1}{"execute":"query-status","id":2}');

@@ -11,6 +11,7 @@ import {
 } from './define-command.ts';
 import { descriptorCommands } from './descriptor-commands.ts';
 import { machineCommands } from './machine-commands.ts';
+import { memoryCommands } from './memory-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
 import { yankCommands } from './yank-commands.ts';
 
@@ -40,6 +41,7 @@ const monitorCommands = {
 export const COMMANDS = {
   ...monitorCommands,
   ...machineCommands,
+  ...memoryCommands,
   ...migrationCommands,
   ...chardevCommands,
   ...descriptorCommands,

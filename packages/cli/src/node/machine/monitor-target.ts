@@ -11,6 +11,9 @@ import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
 import { describeDevices } from './device-tree.ts';
 
+/** Bytes of guest memory that are written to a file at once. */
+const MEMORY_PART = 2 ** 20;
+
 /** What the process does for its monitors. */
 export interface TargetHost {
   /** `-incoming` was given. */
@@ -119,6 +122,17 @@ export class MachineTarget implements MonitorTarget {
     // A machine that stood still does so after the reset too, ready to start.
     if (!isRunning(runState) && runState !== 'inmigrate' && runState !== 'finish-migrate')
       this.#machine.setRunState('prelaunch');
+  }
+
+  saveMemory(address: number, size: number, path: string): void {
+    const { bus, host } = this.#machine;
+    const part = new Uint8Array(Math.min(size, MEMORY_PART));
+    host.files.write(path, part.subarray(0, 0));
+    for (let done = 0; done < size; done += part.length) {
+      const bytes = part.subarray(0, Math.min(part.length, size - done));
+      bus.read(address + done, bytes);
+      host.files.append(path, bytes);
+    }
   }
 
   powerDown(): void {
