@@ -20,6 +20,11 @@ export class PlainDevice {
   deadline = -1n;
   readonly log: Uint32Array = new Uint32Array(4);
 
+  reset(): void {
+    this.ticks = 0;
+    this.deadline = -1n;
+    this.log.fill(0);
+  }
   work(random: Random): void {
     this.ticks++;
     this.deadline = BigInt(random.next());
@@ -44,6 +49,9 @@ export class LogDevice {
   constructor(initial: number, part: number) {
     this.initial = initial;
     this.part = part;
+  }
+  reset(): void {
+    this.words = [];
   }
   work(random: Random): void {
     if (this.words.length < 400) this.words.push(random.next());
@@ -72,6 +80,9 @@ export class CellDevice {
   left = 0;
   open = 0;
 
+  reset(): void {
+    this.cells.fill(0);
+  }
   work(random: Random): void {
     const at = random.below(64);
     this.cells[at] = random.next();
@@ -101,6 +112,8 @@ export class CellDevice {
 
 /** A device of any kind, as the simulation sees it. */
 export interface SimDevice {
+  /** As it was when the machine was made. */
+  reset(): void;
   work(random: Random): void;
   fingerprint(): string;
 }
@@ -124,11 +137,13 @@ export interface DeviceSet {
   readonly open: number;
 }
 
-/** Makes a machine's devices. @param gate stands before every hook */
-export function makeDevices(shape: DeviceShape, gate: HookGate): DeviceSet {
+/** Makes a machine's devices. @param gate stands before every hook @param unplugPending of one that cannot move along */
+export function makeDevices(shape: DeviceShape, gate: HookGate, unplugPending: () => boolean = () => false): DeviceSet {
   const plain = new PlainDevice();
   const devices: (SimDevice & { open?: number })[] = [plain];
-  const sections: StateSection[] = [{ idstr: 'plain', instanceId: 0, vmstate: plainTable(gate), state: plain }];
+  const sections: StateSection[] = [
+    { idstr: 'plain', instanceId: 0, vmstate: plainTable(gate, unplugPending), state: plain },
+  ];
   if (shape.cells) {
     const cells = new CellDevice();
     devices.push(cells);
@@ -154,10 +169,11 @@ export function makeDevices(shape: DeviceShape, gate: HookGate): DeviceSet {
   };
 }
 
-function plainTable(gate: HookGate): VmStateTable<PlainDevice> {
+function plainTable(gate: HookGate, unplugPending: () => boolean): VmStateTable<PlainDevice> {
   return {
     name: 'plain',
     version: 1,
+    unplugPending,
     preSave: () => void gate('preSave', false),
     postLoad: () => void gate('postLoad', false),
     fields: ({ u32, timer, array }) => [u32('ticks'), timer('deadline'), array('u32', 'log', 4)],

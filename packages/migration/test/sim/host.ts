@@ -1,9 +1,11 @@
 /**
  * A simulated machine: RAM of a few pages with dirty tracking as the real one
  * has it, run states, disks that change hands, and a guest that writes. There
- * is no CPU. One object serves many simulations, see {@link SimHost.reset}.
+ * is no CPU. One object serves many simulations, see {@link SimHost.renew}.
  */
 import {
+  isLive,
+  type MigrationNotice,
   PAGE_CLEAN_MIGRATION,
   PAGE_UNTOUCHED,
   type RamBlock,
@@ -43,6 +45,10 @@ export interface HostFaults {
   /** A disk is written back. @throws what the host's file system might say */
   inactivate?(disk: SimDisk): Promise<void> | undefined;
   activate?(disk: SimDisk): Promise<void> | undefined;
+  /** A listener is told of a migration. @throws to refuse it */
+  notify?(type: string): Promise<void> | undefined;
+  /** Devices forget what a failed load has left. */
+  reset?(): void;
 }
 
 /** A machine without CPU: RAM, devices, disks, run states. */
@@ -59,6 +65,10 @@ export class SimHost implements MigrationHost {
   blockers: string[] = [];
   disks: SimDisk[] = [];
   faults: HostFaults = {};
+  /** The stopped guest was asleep. */
+  wasSuspended = false;
+  /** What listeners to migrations were told. */
+  notices: string[] = [];
   /** Called after every change of the run state, of a disk, and for every event. */
   onChange: (what: string) => void = () => {};
   #runState: RunState;
@@ -88,7 +98,7 @@ export class SimHost implements MigrationHost {
   }
 
   /** As new, with another set of devices and disks. */
-  reset(runState: RunState, sections: readonly StateSection[], disks: readonly string[], disksActive: boolean): void {
+  renew(runState: RunState, sections: readonly StateSection[], disks: readonly string[], disksActive: boolean): void {
     this.#runState = runState;
     this.#sections = [...sections];
     this.disks = disks.map((name) => ({ name, active: disksActive }));
@@ -97,6 +107,8 @@ export class SimHost implements MigrationHost {
     this.reports = [];
     this.blockers = [];
     this.faults = {};
+    this.wasSuspended = false;
+    this.notices = [];
     this.onChange = () => {};
     this.#tags.clear();
     for (const [i, block] of this.blocks.entries()) {
@@ -150,12 +162,17 @@ export class SimHost implements MigrationHost {
     return this.disks.every(({ active }) => active);
   }
   async stop(state: RunState): Promise<void> {
-    if (this.#runState === 'running') this.#emit({ event: 'STOP' });
+    if (isLive(this.#runState)) {
+      this.wasSuspended = this.#runState === 'suspended';
+      this.#emit({ event: 'STOP' });
+    }
     this.#enter(state);
     await this.faults.drain?.();
   }
   start(): void {
-    this.#enter('running');
+    const state = this.wasSuspended ? 'suspended' : 'running';
+    this.wasSuspended = false;
+    this.#enter(state);
     this.#emit({ event: 'RESUME' });
   }
   setRunState(state: RunState): void {
@@ -180,6 +197,13 @@ export class SimHost implements MigrationHost {
   }
   flushWriteTags(): void {
     this.#tags.clear();
+  }
+  async notify({ type }: MigrationNotice): Promise<void> {
+    this.notices.push(type);
+    await this.faults.notify?.(type);
+  }
+  reset(): void {
+    this.faults.reset?.();
   }
   async inactivateDisks(): Promise<void> {
     for (const disk of this.disks) {

@@ -3,18 +3,18 @@
  * every change of a run state, a disk and a status, so it sees each moment, not
  * only those between two steps.
  */
-import { SternaError } from '@sterna/core';
+import { isLive, SternaError } from '@sterna/core';
 import type { SimMachine } from './machine.ts';
 import type { SimLink } from './network.ts';
 
 /** Transitions of the source (QEMU migration/migration.c), by the status announced before. */
 const SOURCE_STEPS: Readonly<Record<string, readonly string[]>> = {
   none: ['setup'],
-  setup: ['active', 'wait-unplug', 'failing', 'failed', 'cancelling', 'cancelled'],
-  'wait-unplug': ['active', 'failing', 'failed', 'cancelling'],
-  active: ['pre-switchover', 'device', 'failing', 'failed', 'cancelling'],
-  'pre-switchover': ['device', 'failing', 'failed', 'cancelling'],
-  device: ['completed', 'failing', 'failed', 'cancelling'],
+  setup: ['active', 'wait-unplug', 'failing', 'cancelling'],
+  'wait-unplug': ['active', 'failing', 'cancelling'],
+  active: ['pre-switchover', 'device', 'failing', 'cancelling'],
+  'pre-switchover': ['device', 'failing', 'cancelling'],
+  device: ['completed', 'failing', 'cancelling'],
   failing: ['failed'],
   cancelling: ['cancelled'],
   completed: ['setup'],
@@ -43,10 +43,13 @@ export class Judge {
   readonly #last = { source: 'none', destination: 'none' };
   /** The guest has arrived, and was compared. */
   #compared = false;
+  readonly #oldState: boolean;
 
-  constructor(source: SimMachine, destination: SimMachine, say: (text: string) => void) {
+  /** @param oldState the stream has the run state's layout of QEMU 7.2 */
+  constructor(source: SimMachine, destination: SimMachine, oldState: boolean, say: (text: string) => void) {
     this.source = source;
     this.destination = destination;
+    this.#oldState = oldState;
     this.#say = say;
   }
 
@@ -90,12 +93,25 @@ export class Judge {
       return;
     }
     this.#compared = true;
+    this.#arrivedState();
     const difference = source.host.differenceFrom(destination.host);
     if (difference !== undefined) this.#violation(`RAM differs: ${difference}`);
     for (const [i, device] of source.devices.devices.entries()) {
       const [here, there] = [device.fingerprint(), destination.devices.devices[i]!.fingerprint()];
       if (here !== there) this.#violation(`${device.constructor.name} differs: ${here} at the source, ${there} here`);
     }
+  }
+
+  /** One that ran or slept goes on doing so, if it may; others stay what they were. */
+  #arrivedState(): void {
+    const { source, destination } = this;
+    const wanted = isLive(source.wanted) && !destination.controller.autostart ? 'paused' : source.wanted;
+    const { runState } = destination.host;
+    // The old layout cannot say that a stopped guest sleeps: it is simply asleep.
+    if (runState === 'suspended' && source.wanted === 'paused' && source.host.wasSuspended && this.#oldState) return;
+    // Disks that cannot be taken over hold the guest.
+    if (runState !== wanted && !(runState === 'paused' && !destination.host.disksActive))
+      this.#violation(`the guest was ${source.wanted}, and arrives ${runState}`);
   }
 
   /** Whether nothing is under way any more; a destination may go on waiting for somebody to connect. */
@@ -166,6 +182,8 @@ export class Judge {
     for (const machine of [this.source, this.destination]) {
       if (machine.dead) continue;
       if (machine.lane.pending > 0) this.#violation(`the ${machine.name} has left ${machine.lane.pending} timers`);
+      const notices = machine.host.notices.join(' ');
+      if (!/^(setup (done|failed) ?)*$/.test(notices)) this.#violation(`the ${machine.name} tells ${notices}`);
       if (machine.devices.open > 0) this.#violation(`devices of the ${machine.name} were not cleaned up`);
       for (const attempt of [...machine.outgoing, ...(machine.status === 'setup' ? [] : machine.incoming)])
         if (attempt.outcome === 'open') this.#violation(`a promise of the ${machine.name} never settles`);
@@ -183,10 +201,12 @@ function settled(machine: SimMachine): boolean {
   return SETTLED.has(machine.status) && machine.outgoing.every(({ outcome }) => outcome !== 'open');
 }
 
-/** Whether the last migration away ended so that the destination may have the guest. */
+/** Whether the last migration away ended so that the destination may have the guest; later attempts are refused then. */
 export function ownershipUnknown(machine: SimMachine): boolean {
-  const error = machine.outgoing.findLast(({ error }) => error !== undefined)?.error;
-  return machine.status === 'failed' && error instanceof SternaError && error.code === 'STERNA_ERR_OWNERSHIP_UNKNOWN';
+  if (machine.status !== 'failed') return false;
+  return machine.outgoing.some(
+    ({ error }) => error instanceof SternaError && error.code === 'STERNA_ERR_OWNERSHIP_UNKNOWN',
+  );
 }
 
 const GLOBAL_STATE = [...'globalstate'].map((letter) => letter.charCodeAt(0));

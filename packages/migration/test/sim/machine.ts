@@ -1,5 +1,5 @@
 /** A simulated process: a machine with its migration controller, and the operator who types commands at it. */
-import { SternaError } from '@sterna/core';
+import { isLive, type RunState, SternaError } from '@sterna/core';
 import { MigrationController } from '../../src/controller.ts';
 import { defaultParameters } from '../../src/parameters.ts';
 import type { MigrationTransport } from '../../src/transport/channel.ts';
@@ -32,14 +32,17 @@ export class SimMachine {
   readonly outgoing: Attempt[] = [];
   readonly incoming: Attempt[] = [];
   /** Run state that the machine has if no migration changes it. */
-  wanted: string;
+  wanted: RunState;
   /** Signals that were handed out, to look for listeners left behind. */
   readonly signals: AbortSignal[] = [];
   readonly #loop: SimLoop;
   readonly #schedule: Schedule;
   readonly #random: Random;
-  readonly #calls = { hook: 0, inactivate: 0, activate: 0 };
+  readonly #calls = { hook: 0, inactivate: 0, activate: 0, notify: 0 };
+  /** Since when a device is asked to leave the guest. */
+  #unplugSince: number | undefined;
   #breakages: readonly Breakage[];
+  #repaired = false;
 
   constructor(
     name: string,
@@ -59,15 +62,23 @@ export class SimMachine {
     this.#schedule = schedule;
     this.#random = random;
     this.#breakages = schedule.breakages.filter((breakage) => breakage.side === side);
-    this.devices = makeDevices(schedule.devices, (hook, mayWait) => this.#gate(hook, mayWait));
+    this.devices = makeDevices(
+      schedule.devices,
+      (hook, mayWait) => this.#gate(hook, mayWait),
+      () => this.#unplugPending,
+    );
     this.wanted = side === 'source' ? schedule.guest.state : 'inmigrate';
     const disks = Array.from({ length: schedule.disks }, (_, i) => `disk${i}`);
-    host.reset(side === 'source' ? schedule.guest.state : 'inmigrate', this.devices.sections, disks, side === 'source');
+    host.renew(side === 'source' ? schedule.guest.state : 'inmigrate', this.devices.sections, disks, side === 'source');
     host.uuid = UUID;
     host.faults = {
       drain: () => this.#take('drain'),
       inactivate: (disk) => this.#disk('inactivate', disk.name),
       activate: (disk) => this.#disk('activate', disk.name),
+      notify: (type) => this.#notified(type),
+      reset: () => {
+        for (const device of this.devices.devices) device.reset();
+      },
     };
     this.controller = new MigrationController(host, {
       transport: this.#watched(network.transport(this.lane)),
@@ -80,7 +91,7 @@ export class SimMachine {
   }
 
   get live(): boolean {
-    return !this.dead && (this.host.runState === 'running' || this.host.runState === 'suspended');
+    return !this.dead && isLive(this.host.runState);
   }
   /** Whether the guest has come in. */
   get landed(): boolean {
@@ -101,31 +112,25 @@ export class SimMachine {
   }
   /** QMP's stop. */
   stop(): void {
-    const { host } = this;
-    if (host.runState === 'inmigrate') this.controller.autostart = false;
-    else if (host.runState === 'running') this.enter('paused');
+    if (isLive(this.host.runState)) this.wanted = 'paused';
+    void this.controller.stop();
   }
-  /** QMP's cont. */
+  /** QMP's cont, typed by somebody who knows what postmigrate means. */
   async cont(): Promise<void> {
     const { host } = this;
-    if (host.runState === 'inmigrate') this.controller.autostart = true;
-    if (host.runState !== 'paused') return;
-    // Nobody tells a source to go on while it is not known who owns the guest.
-    if (this.side === 'source' && this.status !== undefined && this.status !== 'active') return;
-    try {
-      await host.activateDisks();
-    } catch {
-      return;
-    }
-    if (host.runState !== 'paused' || !host.disksActive) return;
-    this.wanted = 'running';
-    host.start();
+    if (host.runState !== 'inmigrate' && host.runState !== 'paused') return;
+    const waits = host.runState === 'inmigrate';
+    await this.controller.cont().catch(() => {});
+    if (!waits && isLive(host.runState)) this.wanted = host.runState;
   }
-  /** The guest or the operator stops the machine. */
-  enter(state: 'paused' | 'shutdown' | 'guest-panicked' | 'io-error'): void {
-    if (this.host.runState !== 'running') return;
+  /** The guest does something of its own accord. */
+  enter(state: RunState): void {
+    const { host } = this;
+    const from = host.runState;
+    if (from !== (state === 'running' ? 'suspended' : 'running')) return;
     this.wanted = state;
-    void this.host.stop(state);
+    if (isLive(state)) host.setRunState(state);
+    else void host.stop(state);
   }
   /** The process ends at once. */
   die(): void {
@@ -136,6 +141,7 @@ export class SimMachine {
   /** Everything works from now on. */
   repair(): void {
     this.#breakages = [];
+    this.#repaired = true;
     this.controller.setParameters({ 'max-bandwidth': 0, 'downtime-limit': defaultParameters()['downtime-limit'] });
   }
 
@@ -174,6 +180,17 @@ export class SimMachine {
     return pause.then(() => {
       throw new RangeError(`${hook} fails on purpose, late`);
     });
+  }
+
+  #notified(type: string): Promise<void> | undefined {
+    this.#unplugSince = type === 'setup' ? this.nowMs : undefined;
+    if (type === 'setup' && this.#breaks('notify')) throw new RangeError('a listener refuses on purpose');
+    return this.#take('notify');
+  }
+  get #unplugPending(): boolean {
+    const { unplugMs } = this.#schedule;
+    if (this.side !== 'source' || this.#unplugSince === undefined || unplugMs === 0 || this.#repaired) return false;
+    return unplugMs === null || this.nowMs < this.#unplugSince + unplugMs;
   }
 
   async #disk(call: 'inactivate' | 'activate', disk: string): Promise<void> {

@@ -46,7 +46,7 @@ export type Effect =
   | { readonly do: 'capability'; readonly side: Side; readonly name: string; readonly on: boolean }
   | { readonly do: 'stop'; readonly side: Side }
   | { readonly do: 'cont'; readonly side: Side }
-  /** The guest of the source powers off or crashes. */
+  /** The guest of the source powers off, crashes, falls asleep or wakes up. */
   | { readonly do: 'guest'; readonly state: RunState }
   | { readonly do: 'storm'; readonly writesPerMs: number };
 
@@ -59,7 +59,7 @@ export interface Incident {
 /** Something of a machine that fails. */
 export interface Breakage {
   readonly side: Side;
-  readonly call: 'hook' | 'inactivate' | 'activate';
+  readonly call: 'hook' | 'inactivate' | 'activate' | 'notify';
   /** The how manieth call fails, from 0. */
   readonly nth: number;
   /** How many after it fail too. */
@@ -86,6 +86,8 @@ export interface Schedule {
   readonly disks: number;
   /** Time that slow hooks, draining devices and flushing disks take. */
   readonly drainMs: number;
+  /** Time until a device that cannot move along has left the guest; 0: there is none, null: it never does. */
+  readonly unplugMs: number | null;
   readonly autostart: boolean;
   readonly migrateMs: number;
   readonly incomingMs: number;
@@ -133,7 +135,16 @@ export function scheduleOf(seed: number): Schedule {
     refused: random.percent(3) ? 1 : 0,
     unanswered: random.percent(3) ? 1 : 0,
     guest: {
-      state: random.pick(['running', 'running', 'running', 'running', 'paused', 'shutdown'] as const),
+      state: random.pick([
+        'running',
+        'running',
+        'running',
+        'running',
+        'running',
+        'suspended',
+        'paused',
+        'shutdown',
+      ] as const),
       writesPerMs: random.pick([0, 0.1, 1, 5, 20]),
       span: random.pick([1, 4, 12]),
     },
@@ -145,6 +156,7 @@ export function scheduleOf(seed: number): Schedule {
     },
     disks: random.pick([0, 1, 1, 3]),
     drainMs: random.pick([0, 0, 0.2, 3, 40]),
+    unplugMs: random.percent(95) ? 0 : random.pick([1, 300, null]),
     autostart: random.percent(90),
     migrateMs: random.percent(90) ? 1 : 0,
     incomingMs: random.percent(90) ? 0 : random.pick([1, 1.5, 3]),
@@ -239,7 +251,10 @@ function command(random: Random): Effect {
     case 4:
       return { do: 'cont', side: random.percent(70) ? 'source' : 'destination' };
     case 5:
-      return { do: 'guest', state: random.pick(['shutdown', 'guest-panicked', 'io-error'] as const) };
+      return {
+        do: 'guest',
+        state: random.pick(['shutdown', 'guest-panicked', 'io-error', 'suspended', 'suspended', 'running'] as const),
+      };
     case 6:
       return { do: 'storm', writesPerMs: random.pick([0, 5, 50]) };
     case 7:
@@ -254,9 +269,9 @@ function command(random: Random): Effect {
 }
 
 function breakage(random: Random): Breakage {
-  const call = random.pick(['hook', 'hook', 'hook', 'inactivate', 'activate'] as const);
+  const call = random.pick(['hook', 'hook', 'hook', 'hook', 'inactivate', 'activate', 'notify'] as const);
   return {
-    side: call === 'inactivate' || random.percent(65) ? 'source' : 'destination',
+    side: call === 'inactivate' || call === 'notify' || random.percent(65) ? 'source' : 'destination',
     call,
     nth: call === 'hook' ? random.spread(60) - 1 : random.below(3),
     more: random.percent(80) ? 0 : 2,

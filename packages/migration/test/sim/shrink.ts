@@ -8,6 +8,7 @@ const CALM: Partial<Schedule> = {
   unanswered: 0,
   drainMs: 0,
   disks: 0,
+  unplugMs: 0,
   autostart: true,
   migrateMs: 1,
   incomingMs: 0,

@@ -76,7 +76,7 @@ export class Simulation {
     this.#source = this.#machine('source', 'source', stage.source);
     this.#destination = this.#machine('destination', 'destination', stage.destination);
     this.#machines = [this.#source, this.#destination];
-    this.#judge = new Judge(this.#source, this.#destination, (text) => this.#trace(text));
+    this.#judge = new Judge(this.#source, this.#destination, this.#oldState, (text) => this.#trace(text));
     this.#writesPerMs = schedule.guest.writesPerMs;
     this.#waiting = new Set(schedule.incidents);
     this.#network.onConnection = (connection) => {
@@ -110,6 +110,9 @@ export class Simulation {
 
   #machine(name: string, side: Side, host: SimHost): SimMachine {
     return new SimMachine(name, side, host, this.#loop, this.#network, this.schedule, this.#random);
+  }
+  get #oldState(): boolean {
+    return this.schedule.wire === 'qemu-7.2';
   }
   #trace(text: string): void {
     this.#options.trace?.(`${(this.#loop.nowNs / 1e6).toFixed(3).padStart(10)} ms  ${text}`);
@@ -294,7 +297,7 @@ export class Simulation {
           void machine.cont();
           return;
         case 'guest':
-          machine.enter(effect.state as 'shutdown');
+          machine.enter(effect.state);
           return;
       }
     } catch (error) {
@@ -322,8 +325,9 @@ export class Simulation {
     for (const machine of [owner, third]) machine.repair();
     third.controller.setCapabilities(owner.controller.capabilities.list());
     third.controller.autostart = true;
-    const wanted = owner.host.runState;
-    const judge = new Judge(owner, third, (text) => this.#trace(text));
+    const { runState: wanted, wasSuspended } = owner.host;
+    owner.wanted = wanted;
+    const judge = new Judge(owner, third, this.#oldState, (text) => this.#trace(text));
     for (const machine of [owner, third]) {
       machine.host.onChange = (what) => {
         this.#trace(`${machine.name}: ${what}`);
@@ -340,7 +344,10 @@ export class Simulation {
       if (owner.outgoing.at(-1)!.outcome !== 'open' && third.incoming.at(-1)!.outcome !== 'open') break;
     }
     this.violations.push(...judge.violations);
-    if (owner.status !== 'completed' || third.host.runState !== wanted) {
+    const same =
+      (third.host.runState === wanted && third.host.wasSuspended === wasSuspended) ||
+      (this.#oldState && wasSuspended && third.host.runState === 'suspended');
+    if (owner.status !== 'completed' || !same) {
       const why = owner.outgoing.at(-1)!.error ?? third.incoming.at(-1)!.error;
       this.violations.push(`a migration onward fails: ${owner.status}, ${third.host.runState}, ${why?.stack}`);
     } else if (connections === this.#network.connections.length)
