@@ -38,6 +38,7 @@ export type { RunLoop } from './machine/run-loop.ts';
 export * from './machine/run-state.ts';
 export type { SavableSection } from './machine/sections.ts';
 export * from './machine/services.ts';
+export * from './machine/snapshot-services.ts';
 export * from './memory/address-space.ts';
 export type { SystemBus } from './memory/buses.ts';
 export * from './memory/dma.ts';
