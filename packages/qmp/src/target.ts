@@ -1,3 +1,4 @@
+import type { BlockDeviceInfo, BlockInfo, InfoBlockOptions } from '@sterna/block';
 import type { CpuPlace, RunState } from '@sterna/core';
 import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
 
@@ -75,6 +76,27 @@ export interface MonitorDescriptors {
   discard(fd: number): void;
 }
 
+/** The disks of a machine, as monitors command them. All errors are thrown as `SternaError`. */
+export interface MonitorBlocks {
+  /** Makes a node that stays until it is deleted. */
+  add(spec: Readonly<Record<string, unknown>>): Promise<void>;
+  delete(nodeName: string): Promise<void>;
+  /** Gives up or takes over a node, or all. */
+  setActive(nodeName: string | undefined, active: boolean): Promise<void>;
+  /** Changes the length of a node, or of the one behind a drive or device. */
+  resize(
+    names: { readonly device?: string | undefined; readonly nodeName?: string | undefined },
+    size: number,
+  ): Promise<void>;
+  disks(): readonly BlockInfo[];
+  nodes(): readonly BlockDeviceInfo[];
+  /** Text of `info block`, lines ended by newline. */
+  describe(options: InfoBlockOptions): string;
+}
+
+/** Snapshots of a machine, as monitors command them. All errors are thrown as `SternaError`. */
+export type MonitorSnapshots = Pick<Snapshots, 'save' | 'load' | 'remove' | 'list'>;
+
 /** What a monitor needs of a machine: the only thing this package knows of one. */
 export interface MonitorTarget {
   readonly name: string | undefined;
@@ -87,8 +109,14 @@ export interface MonitorTarget {
   readonly cpus: readonly MonitorCpu[];
   readonly migration: MonitorMigration;
   readonly chardevs: readonly MonitorChardev[];
+  /** Absent where there are no disks. */
+  readonly blocks?: MonitorBlocks;
   /** Absent where a client cannot pass any. */
   readonly descriptors?: MonitorDescriptors;
+  /** Absent where no command goes on after its answer. */
+  readonly jobs?: JobList;
+  /** Absent where there are none. */
+  readonly snapshots?: MonitorSnapshots;
   /** Connections that can be broken now. */
   yankable(): readonly { readonly instance: YankInstance; yank(): void }[];
   stop(): void | Promise<void>;

@@ -1,3 +1,4 @@
+import { blockDrivers } from '@sterna/block';
 import { definePlugin, PluginRegistry } from '@sterna/core';
 import { loadPlugin } from '@sterna/core/node';
 import vfioStub from '@sterna/device-vfio-stub';
@@ -11,6 +12,7 @@ import { microvm } from '@sterna/machine-microvm';
 export async function makeRegistry(plugins: readonly string[], cwd: string = process.cwd()): Promise<PluginRegistry> {
   const registry = new PluginRegistry();
   registry.add(definePlugin({ name: '@sterna/machine-microvm', machines: [microvm.type] }));
+  registry.add(definePlugin({ name: '@sterna/block', blockDrivers }));
   registry.add(vfioStub);
   for (const spec of plugins) registry.add(await loadPlugin(spec, cwd), spec);
   return registry;

@@ -1,3 +1,4 @@
+import { parseBlockdev, parseDrive } from '@sterna/block';
 import { parseChardev, parseChardevOption, parseOptionList } from '@sterna/core';
 import {
   badValue,
@@ -107,6 +108,12 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     'loads a plugin: an installed package or a file',
     (o, text) => void o.plugins.push(text),
   ),
+  row('blockdev', 'DRIVER,node-name=NAME[,...] or JSON', 'disk: a node of the block graph', (o, text) => {
+    o.blockdevs.push(parseBlockdev(text));
+  }),
+  row('drive', 'file=FILE,format=raw,if=none,id=ID[,...]', 'disk for a -device with drive=ID', (o, text) => {
+    o.drives.push(parseDrive(text, o.drives.length));
+  }),
   row('chardev', '{stdio|null|file|socket|ringbuf},id=ID[,...]', 'character backend', (o, text) => {
     const option = parseChardevOption(text);
     if (o.chardevs.some(({ id }) => id === option.id))
@@ -188,11 +195,9 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   'add-fd': true,
   audio: true,
   audiodev: true,
-  blockdev: true,
   boot: true,
   cdrom: true,
   compat: true,
-  drive: true,
   'enable-kvm': false,
   fda: true,
   fdb: true,

@@ -1,3 +1,4 @@
+import type { BlockdevOption, DriveSpec } from '@sterna/block';
 import type { ChardevOption, CpuTopology, TranslationOptions } from '@sterna/core';
 
 /** Addressing and properties of a `-device`, as text; JSON values are turned into text. */
@@ -39,6 +40,8 @@ export interface SystemOptions {
   append?: string;
   bios?: string;
   devices: DeviceOption[];
+  blockdevs: BlockdevOption[];
+  drives: DriveSpec[];
   chardevs: ChardevOption[];
   serials: string[];
   /** `none` in it stands for `-monitor none`: no default monitor. */
@@ -83,6 +86,8 @@ export function emptyOptions(): SystemOptions {
   return {
     machine: {},
     devices: [],
+    blockdevs: [],
+    drives: [],
     chardevs: [],
     serials: [],
     monitors: [],

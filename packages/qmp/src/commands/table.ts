@@ -1,5 +1,6 @@
 import { runHmp } from '../hmp/run-hmp.ts';
 import { t } from '../schema/types.ts';
+import { blockCommands } from './block-commands.ts';
 import { chardevCommands } from './chardev-commands.ts';
 import {
   type AnyCommand,
@@ -44,6 +45,7 @@ export const COMMANDS = {
   ...memoryCommands,
   ...migrationCommands,
   ...chardevCommands,
+  ...blockCommands,
   ...descriptorCommands,
   ...yankCommands,
 };

@@ -1,4 +1,5 @@
 import type { MigrationInfo } from '@sterna/migration';
+import { blocksOf } from '../commands/block-commands.ts';
 import { translationText } from '../commands/machine-commands.ts';
 import { QEMU_VERSION } from '../target.ts';
 import type { HmpCommand } from './define-hmp.ts';
@@ -12,6 +13,16 @@ const info = (name: string, help: string, run: HmpCommand['run'], usage = ''): H
 
 /** What comes after `info`. */
 export const INFO_COMMANDS: readonly HmpCommand[] = [
+  info(
+    'block',
+    'the disks (-n: all nodes, -v: more of each)',
+    ({ target }, args) => {
+      const [name, ...rest] = args.filter((arg) => arg !== '-n' && arg !== '-v');
+      if (rest.length > 0) throw new RangeError("'info block' takes [-n] [-v] and a name");
+      return blocksOf(target).describe({ nodes: args.includes('-n'), verbose: args.includes('-v'), name });
+    },
+    '[-n] [-v] [name]',
+  ),
   info('chardev', 'the character backends', ({ target }) =>
     target.chardevs.map(({ label, filename }) => `${label}: filename=${filename}\n`).join(''),
   ),

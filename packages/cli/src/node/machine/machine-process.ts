@@ -35,6 +35,7 @@ import {
 import { NodeMigrationTransport } from '@sterna/migration/node';
 import { HmpMonitor, QmpSession } from '@sterna/qmp';
 import { type CharDevices, openCharDevices } from './char-devices.ts';
+import { Disks } from './disks.ts';
 import { GdbServer } from './gdb-server.ts';
 import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
 import { MachineTarget } from './monitor-target.ts';
@@ -55,6 +56,7 @@ export class MachineProcess {
   readonly ended: Promise<number>;
   readonly #plan: MachinePlan;
   readonly #chardevs: CharDevices;
+  readonly #disks: Disks;
   readonly #monitors: Disposable[] = [];
   readonly #descriptors = new PassedDescriptors();
   readonly #gdb: GdbServer;
@@ -66,11 +68,13 @@ export class MachineProcess {
   private constructor(
     plan: MachinePlan,
     chardevs: CharDevices,
-    registry: PluginRegistry,
+    disks: Disks,
+    scope: Scope,
     translator: (RegionTranslator & Disposable) | undefined,
   ) {
     this.#plan = plan;
     this.#chardevs = chardevs;
+    this.#disks = disks;
     const { promise, resolve } = Promise.withResolvers<number>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -78,7 +82,8 @@ export class MachineProcess {
     const globals = migrationGlobals(plan.globals, names);
     const tsc = hostTscFrequency();
     const log = logSink(plan);
-    this.machine = buildMachine(plan, chardevs, registry, log, tsc, translator);
+    this.machine = buildMachine(plan, chardevs, scope, log, tsc);
+    disks.follow(this.machine);
     this.#translator = translator;
     this.machine.onEnd = (end) => this.#machineEnded(end);
     this.controller = new MigrationController(
@@ -95,7 +100,7 @@ export class MachineProcess {
     );
     applyMigrationGlobals(this.controller, globals);
     this.controller.autostart = plan.autostart;
-    this.target = new MachineTarget(this.machine, this.controller, chardevs.listing, this.#descriptors, {
+    this.target = new MachineTarget(this.machine, this.controller, disks.layer, chardevs.listing, this.#descriptors, {
       expectsIncoming: plan.incoming !== undefined,
       quit: (cause) => this.quit(cause),
       gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
@@ -123,13 +128,21 @@ export class MachineProcess {
       if (enabled && threaded) translator = startTranslator((text) => logSink(plan)('warn', 'jit', text));
       prepareInterpreter();
     }
+    const log = logSink(plan);
     const chardevs = await openCharDevices(plan, () => running?.quit('host-ui'));
+    const scope = processScope(registry, translator);
+    let disks: Disks | undefined;
     try {
-      running = new MachineProcess(plan, chardevs, registry, translator);
+      disks = await Disks.open(plan, scope, registry, {
+        event: (event) => running?.target.emit(event),
+        report: (text) => log('warn', 'block', text),
+      });
+      running = new MachineProcess(plan, chardevs, disks, scope, translator);
       if (plan.gdb !== undefined) await running.#gdb.open(plan.gdb, '-gdb');
       return running;
     } catch (error) {
       translator?.[Symbol.dispose]();
+      await disks?.layer.close();
       await chardevs.close();
       throw error;
     }
@@ -200,6 +213,7 @@ export class MachineProcess {
     this.#writeHotSpots();
     await this.machine.dispose();
     this.#translator?.[Symbol.dispose]();
+    await this.#disks.layer.close();
     await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
     await this.#chardevs.close();
@@ -212,14 +226,10 @@ export class MachineProcess {
 export function buildMachine(
   plan: MachinePlan,
   chardevs: CharDevices,
-  registry: PluginRegistry,
+  scope: Scope,
   log: LogSink,
   tsc: TscFrequency,
-  translator: RegionTranslator | undefined,
 ): Machine {
-  const scope = new Scope('process');
-  for (const { bind } of registry.plugins) if (bind !== undefined) scope.bindWith(bind);
-  if (translator !== undefined) scope.provide(RegionTranslator, translator);
   const host: MachineHost = {
     clock: nodeHostClock,
     loop: nodeEventLoop,
@@ -251,6 +261,14 @@ export function buildMachine(
     },
     host,
   );
+}
+
+/** What plugins provide, and the thread that translates: the surroundings of a machine. */
+export function processScope(registry: PluginRegistry, translator?: RegionTranslator): Scope {
+  const scope = new Scope('process');
+  for (const { bind } of registry.plugins) if (bind !== undefined) scope.bindWith(bind);
+  if (translator !== undefined) scope.provide(RegionTranslator, translator);
+  return scope;
 }
 
 function incomingAddress(text: string): MigrationAddress {

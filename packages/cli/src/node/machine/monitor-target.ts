@@ -1,3 +1,4 @@
+import { type BlockLayer, describeDisks, describeNodes, infoBlock } from '@sterna/block';
 import { cpuPlace, isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
@@ -6,7 +7,7 @@ import {
   parseMigrationChannels,
   parseMigrationUri,
 } from '@sterna/migration';
-import type { MigrationDestination, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
+import type { MigrationDestination, MonitorBlocks, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
 import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
 import { describeDevices } from './device-tree.ts';
@@ -34,7 +35,9 @@ export class MachineTarget implements MonitorTarget {
   readonly pid = process.pid;
   readonly cpus: MonitorTarget['cpus'];
   readonly migration: MonitorMigration;
+  readonly blocks: MonitorBlocks;
   readonly descriptors: PassedDescriptors;
+  readonly #layer: BlockLayer;
   readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
   readonly #controller: MigrationController;
@@ -44,10 +47,13 @@ export class MachineTarget implements MonitorTarget {
   constructor(
     machine: Machine,
     controller: MigrationController,
+    layer: BlockLayer,
     chardevs: readonly ChardevListing[],
     descriptors: PassedDescriptors,
     host: TargetHost,
   ) {
+    this.#layer = layer;
+    this.blocks = blocksOf(layer);
     this.#chardevs = chardevs;
     this.descriptors = descriptors;
     this.#machine = machine;
@@ -96,20 +102,29 @@ export class MachineTarget implements MonitorTarget {
     ];
   }
 
-  stop(): void {
+  /** Resolves when disks have finished what the guest asked for, and have put it on stable storage. */
+  async stop(): Promise<void> {
     const { runState } = this.#machine;
     if (runState === 'inmigrate') this.#controller.autostart = false;
-    else if (isRunning(runState)) this.#machine.stop('paused');
+    else if (isRunning(runState)) {
+      this.#machine.stop('paused');
+      await this.#layer.settle();
+      await this.#layer.flushAll();
+    }
   }
 
-  cont(): void {
+  /** Disks that were given up become ours again, or the guest does not run. */
+  async cont(): Promise<void> {
     const { runState } = this.#machine;
     if (runState === 'inmigrate') this.#controller.autostart = true;
     else if (runState === 'finish-migrate')
       throw new SternaError('STERNA_ERR_RUN_STATE', 'the migration is at its end; wait for it');
     else if (runState === 'shutdown' || runState === 'internal-error' || runState === 'guest-panicked') {
       throw new SternaError('STERNA_ERR_RUN_STATE', `the machine is in state ${runState} and must be reset first`);
-    } else this.#machine.start();
+    } else {
+      if (!this.#layer.active) await this.#layer.activateAll();
+      this.#machine.start();
+    }
   }
 
   quit(): void {
@@ -225,6 +240,19 @@ export class MachineTarget implements MonitorTarget {
       });
     });
   }
+}
+
+/** The disks as monitors command them. */
+function blocksOf(layer: BlockLayer): MonitorBlocks {
+  return {
+    add: (spec) => layer.add(spec),
+    delete: (nodeName) => layer.delete(nodeName),
+    setActive: (nodeName, active) => layer.setActive(nodeName, active),
+    resize: (names, size) => layer.resize(layer.resolve(names), size),
+    disks: () => describeDisks(layer),
+    nodes: () => describeNodes(layer),
+    describe: (options) => infoBlock(layer, options),
+  };
 }
 
 /** The address of a command. @throws SternaError when it is none we can use; before anything has been started. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { BlockdevOption, DriveSpec } from '@sterna/block';
 import {
   type BootImages,
   type ChardevOption,
@@ -34,6 +35,9 @@ export interface MachinePlan {
   readonly append: string | undefined;
   readonly bios: string | undefined;
   readonly devices: readonly DeviceSpec[];
+  /** Block nodes, before the drives and devices that use them. */
+  readonly blockdevs: readonly BlockdevOption[];
+  readonly drives: readonly DriveSpec[];
   readonly chardevs: readonly ChardevOption[];
   /** Serial ports in short form. */
   readonly serials: readonly string[];
@@ -79,6 +83,8 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     append: options.append,
     bios: options.bios,
     devices: options.devices.map((device) => deviceSpec(device, registry)),
+    blockdevs: options.blockdevs,
+    drives: options.drives,
     chardevs: options.chardevs,
     ...consoles(options),
     globals: options.globals,
@@ -160,6 +166,8 @@ export function planFromConfig(
     append: config.append,
     bios: config.bios,
     devices: config.devices ?? [],
+    blockdevs: (config.blockdevs ?? []).map((spec) => ({ spec, text: false })),
+    drives: [],
     chardevs: Object.entries(config.chardevs ?? {}).map(([id, text]) => parseChardevOption(`${text},id=${id}`)),
     serials: run.serials ?? config.serial ?? ['mon:stdio'],
     monitors: (config.qmp ?? []).map((chardev) => ({

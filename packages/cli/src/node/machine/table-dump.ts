@@ -2,7 +2,8 @@ import { type AnyVmState, isVmStateTable, type Machine, type PluginRegistry } fr
 import { hostTscFrequency } from '@sterna/core/node';
 import { type DumpedTable, dumpVmState, GlobalState, globalStateTable, type VmStateDump } from '@sterna/migration';
 import { openCharDevices } from './char-devices.ts';
-import { buildMachine } from './machine-process.ts';
+import { Disks } from './disks.ts';
+import { buildMachine, processScope } from './machine-process.ts';
 import type { MachinePlan } from './plan.ts';
 
 /**
@@ -22,15 +23,30 @@ export async function dumpTables(plan: MachinePlan, registry: PluginRegistry): P
     () => {},
   );
   try {
-    const machine = buildMachine(plan, chardevs, registry, () => {}, hostTscFrequency(), undefined);
+    const scope = processScope(registry);
+    const { layer } = await Disks.open(withoutImages(plan), scope, registry, { event: () => {}, report: () => {} });
+    const machine = buildMachine(plan, chardevs, scope, () => {}, hostTscFrequency());
     try {
       return dumpVmState(plan.type.name, tablesOf(machine, registry));
     } finally {
       await machine.dispose();
+      await layer.close();
     }
   } finally {
     await chardevs.close();
   }
+}
+
+/** The plan with disks of the same names that have no images. */
+function withoutImages(plan: MachinePlan): MachinePlan {
+  return {
+    ...plan,
+    blockdevs: plan.blockdevs.map(({ spec }) => ({
+      spec: { driver: 'null-co', 'node-name': spec['node-name'] },
+      text: true,
+    })),
+    drives: plan.drives.map((drive) => ({ ...drive, node: { driver: 'null-co' } })),
+  };
 }
 
 function tablesOf(machine: Machine, registry: PluginRegistry): ReadonlyMap<string, DumpedTable> {
