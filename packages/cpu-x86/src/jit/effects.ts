@@ -15,6 +15,7 @@ import { REC } from '../interp/records.ts';
 import { translate } from '../interp/translate.ts';
 import { definition } from '../semantics/def.ts';
 import type { Micro, ValOfCell, Variant } from '../semantics/machine.ts';
+import type { Operand } from '../semantics/operand.ts';
 import type { CellName } from '../state/layout.ts';
 import { type File, isCachedAddress, NotInlinable } from './region-base.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
@@ -55,6 +56,7 @@ const FIELD_BYTES = { reg1: 0xe0, reg2: 0xf0, index: 0xd0 } as const;
 
 /** Microcode with accesses that regions know to be harmless. */
 const SAFE: ReadonlySet<Micro> = new Set([translate, probeWriteRange, linearAny]);
+const SHIFTS: ReadonlySet<string> = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sar']);
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
 const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
 /** Cells that regions keep elsewhere or that say where the interpreter is. */
@@ -133,7 +135,8 @@ class Recorder extends InterpMachine {
 /** Tries definitions and remembers what they do. */
 export class EffectsTable {
   readonly #memory = new ArrayBuffer(64);
-  readonly #cache = new Map<HandlerSpec, Map<number, Effects>>();
+  /** By the operands of a handler, which it shares only with those that do a branch as well. */
+  readonly #cache = new Map<readonly Operand[], Map<number, Effects>>();
   readonly #uses = new Map<Micro, Uses>();
   readonly #code64: boolean;
   readonly #hotEnd: number;
@@ -151,15 +154,17 @@ export class EffectsTable {
 
   /**
    * Effects of a handler; `imm` is the record's immediate. One of eight bits may be a count, a base or a number of levels, on which
-   * it depends what the instruction does; others are mere values.
+   * it depends what the instruction does; others are mere values, as are those of operations on eight bits.
    */
   of(spec: HandlerSpec, imm: number): Effects {
-    const last = spec.operands[spec.operands.length - 1];
-    const index = last?.kind === 'imm' && last.bits === 8 ? imm & 0xff : 1;
-    let list = this.#cache.get(spec);
+    const { operands, name } = spec;
+    const last = operands[operands.length - 1];
+    const isValue = operands.length === 2 && operands[0]!.bits === 8 && !SHIFTS.has(name);
+    const index = last?.kind === 'imm' && last.bits === 8 && !isValue ? imm & 0xff : 1;
+    let list = this.#cache.get(operands);
     if (list === undefined) {
       list = new Map();
-      this.#cache.set(spec, list);
+      this.#cache.set(operands, list);
     }
     let e = list.get(index);
     if (e === undefined) {

@@ -71,6 +71,9 @@ export interface CodeView {
   specOf(record: number): HandlerSpec | undefined;
 }
 
+/** What a record does, wherever it is executed. */
+type Known = Pick<RegionStep, 'spec' | 'effects' | 'reads' | 'writes' | 'unsure'> & { readonly length: number };
+
 /** A place decoded for a region: one instruction, or why there is none. */
 type Found = RegionStep | { readonly stop: number; readonly page: number } | undefined;
 
@@ -80,6 +83,7 @@ export class RegionFormer {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #u32: Uint32Array;
+  readonly #known = new Map<number, Known>();
   // of the region being formed
   #key = 0;
   #effects!: EffectsTable;
@@ -164,22 +168,35 @@ export class RegionFormer {
       if (rec === 0 || this.#hostOf((page + 1) * PAGE) !== this.#view.getUint32(cross + REC.imm, true))
         return { stop: cross, page };
     }
+    const known = this.#knownOf(rec);
+    if (known === undefined || known.effects.way === 'stop') return { stop: rec, page };
+    const { spec, effects, reads, writes, unsure, length } = known;
+    return { rec, page, spec, effects, reads, writes, unsure, unsureFlags: effects.unsureFlags, next: place + length };
+  }
+
+  #knownOf(rec: number): Known | undefined {
+    // dropped since
+    if (this.#view.getUint16(rec, true) < Handler.first) return undefined;
+    let known = this.#known.get(rec);
+    if (known !== undefined) return known;
     const spec = this.#code.specOf(rec);
-    if (spec === undefined) return { stop: rec, page };
+    if (spec === undefined) return undefined;
     const effects = this.#effects.of(spec, this.#view.getInt32(rec + REC.imm, true));
-    if (effects.way === 'stop') return { stop: rec, page };
-    const length = this.#view.getUint16(rec + REC.pos, true) >>> 12;
-    return {
-      rec,
-      page,
+    known = {
       spec,
       effects,
       reads: this.#masks(effects.reads, rec),
       writes: this.#masks(effects.writes, rec),
       unsure: this.#masks(effects.unsure, rec),
-      unsureFlags: effects.unsureFlags,
-      next: place + length,
+      length: this.#view.getUint16(rec + REC.pos, true) >>> 12,
     };
+    this.#known.set(rec, known);
+    return known;
+  }
+
+  /** Forgets all records: the decode cache was cleared. */
+  forget(): void {
+    this.#known.clear();
   }
 
   /** Puts the record's registers in place of the stand-ins. */

@@ -23,7 +23,7 @@ export const THREADED_THRESHOLD = 3000;
 export interface JitHost {
   /** Translates beside the guest; without it the JIT translates between slices. */
   readonly translator?: RegionTranslator;
-  /** Milliseconds of a host clock, for statistics only. */
+  /** Milliseconds of a host clock: for statistics, and to end pauses early. The guest sees nothing of it. */
   readonly now?: () => number;
 }
 

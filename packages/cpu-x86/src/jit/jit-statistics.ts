@@ -17,7 +17,7 @@ export class JitStatistics {
   totalMs = 0;
   formMs = 0;
   longestMs = 0;
-  /** Milliseconds of the host, for statistics only; none by default. */
+  /** Milliseconds of the host; none by default. */
   now: () => number = () => 0;
 
   begin(): number {

@@ -23,17 +23,18 @@ import { entryCounter, exitRecords } from './print-region.ts';
 import { type Region, RegionStore } from './region-store.ts';
 import type { RegionTranslator, TranslatedRegions } from './region-translator.ts';
 
-/** Guest instructions translated between two slices, about: a slice must not wait long. */
+/** Most guest instructions translated between two slices, and milliseconds that it may take: a slice must not wait long. */
 const INSTRUCTIONS_PER_PAUSE = 256;
+const TRANSLATE_MS = 4;
 /** The same in the first pause. */
 const FIRST_PAUSE = 32;
+/** Milliseconds of choosing regions after which the rest waits for the next pause. */
+const FORM_MS = 1.5;
 /** The other thread gets so many places at a time, or what there is after so many slices. */
 const PLACES_PER_JOB = 24;
 const MAX_WAIT = 40;
-/** Guest instructions in such a job, about: they are only chosen in the pause. */
+/** Guest instructions in such a job, about. */
 const INSTRUCTIONS_PER_JOB = 768;
-/** Executions from which on a place is translated here while the other thread starts. */
-const VERY_HOT = 20_000;
 /** Most jobs that another thread has at a time. */
 const MAX_JOBS = 4;
 const PAGE = 4096;
@@ -46,10 +47,10 @@ interface HotPlace {
   readonly tlb: number;
 }
 
-/** Regions to be translated together. */
-interface Batch {
-  readonly regions: Region[];
-  readonly planned: PlannedRegion[];
+/** A region chosen but not translated. */
+interface Chosen {
+  readonly region: Region;
+  readonly planned: PlannedRegion;
 }
 
 /**
@@ -75,6 +76,10 @@ export class Jit implements CpuTranslator {
   readonly #translator: RegionTranslator | undefined;
   #options: JitOptions = JIT_DEFAULTS;
   #hot: HotPlace[] = [];
+  /** What is translated next, together. */
+  #chosen: Chosen[] = [];
+  /** Guest instructions to be translated here in the next pause. */
+  #pace = INSTRUCTIONS_PER_PAUSE;
   #jobs = 0;
   /** Slices since places were last given to the other thread, while there were some. */
   #waited = 0;
@@ -108,7 +113,10 @@ export class Jit implements CpuTranslator {
     cache.onDrop = (first, end, hostPage) => {
       this.statistics.invalidated += this.#store.recordsDropped(first, end, hostPage);
     };
-    cache.onClear = () => this.#dropAll();
+    cache.onClear = () => {
+      this.#former.forget();
+      this.#dropAll();
+    };
     this.options = options;
   }
 
@@ -141,26 +149,27 @@ export class Jit implements CpuTranslator {
 
   /** Translates some of the places that were reported. Called between slices. */
   work(): void {
-    if (this.#hot.length === 0) return;
+    if (this.#hot.length === 0 && this.#chosen.length === 0) return;
     const translator = this.#translator?.state === 'failed' ? undefined : this.#translator;
-    if (this.#jobs >= MAX_JOBS) return;
+    // the printer's own code is slow at first: what comes up before the other thread is there waits for it
+    if (translator?.state === 'starting' || this.#jobs >= MAX_JOBS) return;
     // few at a time would cost a module and a message each
-    if (translator !== undefined && this.#hot.length < PLACES_PER_JOB && ++this.#waited < MAX_WAIT) return;
+    const few = this.#chosen.length === 0 && this.#hot.length < PLACES_PER_JOB;
+    if (translator !== undefined && few && ++this.#waited < MAX_WAIT) return;
     this.#waited = 0;
-    // until the other thread is there only what is worth the pause
-    const least = translator?.state === 'starting' ? VERY_HOT : 0;
-    const first = this.#hottestFirst();
-    if (first < least) return;
+    this.#sortHot();
     const start = this.statistics.begin();
     // our own code is slow until it has run a while
     const warm = FIRST_PAUSE + this.statistics.instructions / 8;
-    const most = translator?.state === 'ready' ? INSTRUCTIONS_PER_JOB : INSTRUCTIONS_PER_PAUSE;
-    const batch = this.#form(Math.min(warm, most), least);
+    const most = Math.min(warm, translator === undefined ? this.#pace : INSTRUCTIONS_PER_JOB);
+    const instructions = this.#form(most, start);
     this.statistics.formMs += this.statistics.now() - start;
-    if (batch.regions.length > 0) {
-      if (translator?.state !== 'ready') this.#translate(batch);
-      else this.#send(translator, batch);
-    }
+    const full = this.#chosen.length >= PLACES_PER_JOB || instructions >= most;
+    if (translator === undefined) {
+      this.#translate();
+      const share = TRANSLATE_MS / Math.max(TRANSLATE_MS / 2, this.statistics.now() - start);
+      if (instructions > 0) this.#pace = Math.min(INSTRUCTIONS_PER_PAUSE, Math.max(1, instructions * share));
+    } else if (full || this.#hot.length === 0) this.#translate(translator);
     this.statistics.end(start);
   }
 
@@ -187,66 +196,72 @@ export class Jit implements CpuTranslator {
     return spots.sort((a, b) => b.entries - a.entries);
   }
 
-  /** Sorts the reported places by how often they were executed by now; answers the most. */
-  #hottestFirst(): number {
+  /** Sorts the reported places by how often they were executed by now, the most first. */
+  #sortHot(): void {
     const count = ({ record }: HotPlace): number => this.#u32[counterOf(record) >>> 2]!;
     if (this.#hot.length > 1) this.#hot.sort((a, b) => count(b) - count(a));
-    return count(this.#hot[0]!);
   }
 
-  /** Chooses the regions of places that were executed so often, until they have about so many instructions. */
-  #form(instructions: number, least: number): Batch {
-    const batch: Batch = { regions: [], planned: [] };
+  /**
+   * Chooses regions for the reported places, until there are about so many instructions in all that is chosen, or time is up.
+   * Answers how many there are.
+   */
+  #form(most: number, start: number): number {
+    const { statistics } = this;
+    let instructions = this.#chosen.reduce((n, { planned }) => n + planned.plan.instructions, 0);
     let done = 0;
-    let made = 0;
-    while (done < this.#hot.length && made < instructions) {
+    while (done < this.#hot.length && instructions < most) {
       const place = this.#hot[done]!;
-      if (this.#u32[counterOf(place.record) >>> 2]! < least) break;
+      if (done > 0 && statistics.now() - start > FORM_MS) break;
       done++;
       if (place.epoch !== this.#epoch) continue;
       const plan = this.#plan(place);
       if (plan === undefined) {
-        this.statistics.refused++;
+        statistics.refused++;
         continue;
       }
       const shadow = this.#shadow(plan.entry);
       // the cache is full: it will be cleared soon
       if (shadow === 0) continue;
-      made += plan.instructions;
+      instructions += plan.instructions;
       const address = place.pcPage + BigInt(this.#view.getUint16(plan.entry + REC.pos, true) & 0xfff);
-      batch.planned.push({ plan, shadow, exits: exitRecords(this.#cache, plan) });
-      batch.regions.push(this.#store.add(plan, shadow, address));
+      const planned = { plan, shadow, exits: exitRecords(this.#cache, plan) };
+      this.#chosen.push({ region: this.#store.add(plan, shadow, address), planned });
     }
     this.#hot.splice(0, done);
-    return batch;
+    return instructions;
   }
 
-  get #count(): { exits: boolean; entries: boolean } {
-    return { exits: this.#options.counters, entries: this.#options.hotSpots };
-  }
-
-  /** Prints and compiles here and now. */
-  #translate({ regions, planned }: Batch): void {
-    const bytes = printRegions(planned, this.#memory.buffer, this.#count);
-    this.#install(regions, new wasmHost.Module(bytes), bytes.length);
-  }
-
-  #send(translator: RegionTranslator, batch: Batch): void {
+  /** Translates what is chosen: by the other thread, or here and now. */
+  #translate(translator?: RegionTranslator): void {
+    // code may have changed since
+    const chosen = this.#chosen.filter(({ region }) => region.alive);
+    this.statistics.late += this.#chosen.length - chosen.length;
+    this.#chosen = [];
+    if (chosen.length === 0) return;
+    const regions = chosen.map(({ region }) => region);
+    const planned = chosen.map((c) => c.planned);
+    const count = { exits: this.#options.counters, entries: this.#options.hotSpots };
+    if (translator === undefined) {
+      const bytes = printRegions(planned, this.#memory.buffer, count);
+      this.#install(regions, new wasmHost.Module(bytes), bytes.length);
+      return;
+    }
     this.#jobs++;
-    translator.translate({ regions: encodeRegions(batch.planned, this.#view), count: this.#count }, (result) => {
+    translator.translate({ regions: encodeRegions(planned, this.#view), count }, (result) => {
       this.#jobs--;
-      if (!this.#disposed) this.#receive(batch, result);
+      if (!this.#disposed) this.#receive(regions, result);
     });
   }
 
-  #receive(batch: Batch, result: TranslatedRegions | undefined): void {
+  #receive(regions: readonly Region[], result: TranslatedRegions | undefined): void {
     const start = this.statistics.begin();
     if (result === undefined) {
       // what cannot be done there may be done here, later
-      for (const region of batch.regions) this.#store.remove(region);
+      for (const region of regions) this.#store.remove(region);
     } else {
       this.statistics.threaded++;
-      this.#install(batch.regions, result.module, result.bytes);
+      this.#install(regions, result.module, result.bytes);
     }
     this.statistics.end(start);
   }
@@ -333,6 +348,7 @@ export class Jit implements CpuTranslator {
     // their counters are past the threshold: they would not be reported again
     for (const { record, epoch } of this.#hot) if (epoch === this.#epoch) this.#u32[counterOf(record) >>> 2] = 0;
     this.#hot = [];
+    this.#chosen = [];
     this.#store.clear();
   }
 }

@@ -28,10 +28,13 @@ export function encodeRegions(regions: readonly PlannedRegion[], memory: DataVie
   return new Writer(memory).message(regions);
 }
 
+/** Where messages are written, one after the other: fresh memory is slow. */
+let scratch = new Int32Array(1 << 15);
+
 class Writer {
   readonly #memory: DataView;
   readonly #effects = new Map<Effects, number>();
-  #numbers = new Int32Array(8192);
+  #numbers = scratch;
   #length = 0;
 
   constructor(memory: DataView) {
@@ -57,6 +60,7 @@ class Writer {
       const larger = new Int32Array(this.#length * 2);
       larger.set(this.#numbers);
       this.#numbers = larger;
+      scratch = larger;
     }
     this.#numbers[this.#length++] = value;
   }

@@ -3,7 +3,7 @@ import type { CountOptions } from './print-region.ts';
 
 /** Regions to be translated, self-contained: it can be sent to another thread. */
 export interface TranslationJob {
-  /** The regions, as `encodeRegions` writes them. */
+  /** The regions, as `encodeRegions` writes them. The translator may take the memory away. */
   readonly regions: Int32Array<ArrayBuffer>;
   readonly count: CountOptions;
 }

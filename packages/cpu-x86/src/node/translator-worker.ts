@@ -1,4 +1,5 @@
 /** The thread behind `startTranslator`: prints and compiles regions. */
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { wasmHost } from '@sterna/core';
 import { handlerTables } from '../engine.ts';
@@ -7,6 +8,9 @@ import { decodeRegions } from '../jit/plan-message.ts';
 import { printRegions } from '../jit/print-module.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
 import type { AnswerMessage, JobMessage } from './translator-messages.ts';
+
+// the guest comes first where processors are short; elsewhere this would mean the whole process
+if (process.platform === 'linux') setPriority(0, 5);
 
 const port = parentPort!;
 const { handlers } = handlerTables();

@@ -26,7 +26,7 @@ class WorkerTranslator implements RegionTranslator, Disposable {
   translate(job: TranslationJob, done: Done): void {
     const id = this.#nextId++;
     this.#jobs.set(id, done);
-    this.#worker.postMessage({ id, job } satisfies JobMessage);
+    this.#worker.postMessage({ id, job } satisfies JobMessage, [job.regions.buffer]);
   }
 
   #answered(message: AnswerMessage): void {
@@ -63,7 +63,7 @@ class WorkerTranslator implements RegionTranslator, Disposable {
 
 /**
  * Starts a thread that translates guest code for the CPUs of this process; provide it as `RegionTranslator`. Start it early: it
- * needs some tenths of a second, while which CPUs translate only what is hottest. Dispose of it with the machine.
+ * needs some tenths of a second, while which CPUs translate nothing. Dispose of it with the machine.
  *
  * @param warn told when it fails; CPUs then translate by themselves
  */
