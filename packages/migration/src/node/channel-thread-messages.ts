@@ -19,7 +19,9 @@ export interface ThreadSetup {
 /** To the thread. Each request is answered under its number; they take effect in the order of sending. */
 export type ThreadRequest =
   | { readonly id: number; readonly do: 'open' | 'read' | 'end' | 'close' }
+  /** Bytes of their own, or a stretch of the memory that the plan has brought; a view of it would be costly to post. */
   | { readonly id: number; readonly do: 'write'; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly do: 'write-memory'; readonly at: number; readonly length: number }
   | { readonly id: number; readonly do: 'plan'; readonly plan: PagePlan }
   | { readonly id: number; readonly do: 'pages'; readonly budget: PageBudget }
   | { readonly id: number; readonly do: 'abort'; readonly reason: string };

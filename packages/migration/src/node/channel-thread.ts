@@ -41,6 +41,9 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
     case 'write':
       await output!.write(request.bytes);
       return;
+    case 'write-memory':
+      await output!.write(pages!.view(request.at, request.length));
+      return;
     case 'read':
       return output!.read();
     case 'end':

@@ -3,6 +3,7 @@ import net from 'node:net';
 import { TransportError, transportFailure } from '../errors.ts';
 import type { MigrationChannel, MigrationListener } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
+import { SocketReader } from './socket-reader.ts';
 import { StreamChannel } from './stream-channel.ts';
 
 /** An internet or unix socket address. */
@@ -17,14 +18,14 @@ export function socketChannel(name: string, socket: net.Socket): MigrationChanne
 /** Listens for one connection. A stale socket file is replaced. @throws TransportError */
 export async function listenSocket(address: SocketAddress): Promise<MigrationListener> {
   if (address.type === 'unix') await removeStaleSocket(address.path);
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: false });
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
   return listening(server, address.type === 'unix' ? { path: address.path } : inetOptions(address), address);
 }
 
 /** Listens on a socket that was inherited, e.g. from a service manager. */
 export function listenDescriptor(fd: number): Promise<MigrationListener> {
   const address: MigrationAddress = { transport: 'socket', type: 'fd', str: String(fd) };
-  return listening(net.createServer({ allowHalfOpen: true }), { fd }, address);
+  return listening(net.createServer({ allowHalfOpen: true, pauseOnConnect: true }), { fd }, address);
 }
 
 function inetOptions({ host, port }: Extract<MigrationAddress, { type: 'inet' }>): net.ListenOptions {
@@ -75,7 +76,10 @@ class SocketListener implements MigrationListener {
     this.#accepted.catch(() => {});
   }
   async accept(): Promise<MigrationChannel> {
-    return socketChannel(this.uri, await this.#accepted);
+    const reader = new SocketReader(await this.#accepted);
+    const { socket } = reader;
+    socket.setNoDelay(true);
+    return new StreamChannel({ name: this.uri, readable: socket, reader, writable: socket, failure: transportFailure });
   }
   async close(): Promise<void> {
     this.#closed(new TransportError(`${this.uri} was closed`));

@@ -9,6 +9,8 @@ export interface StreamChannelOptions {
   readonly name: string;
   /** Where bytes come from; absent on channels that only write. */
   readonly readable?: Readable;
+  /** Takes bytes that {@link StreamChannelOptions.readable} has received; by default its own `read`. */
+  readonly reader?: { take(): Uint8Array | null; arrived: () => void };
   /** Where bytes go; absent on channels that only read. */
   readonly writable?: Writable;
   /** False when the other direction is not connected to anything that answers. */
@@ -24,6 +26,7 @@ export class StreamChannel implements MigrationChannel {
   readonly name: string;
   readonly bidirectional: boolean;
   readonly #readable: Readable | undefined;
+  readonly #take: () => Uint8Array | null;
   readonly #writable: Writable | undefined;
   readonly #finished: (() => Promise<void>) | undefined;
   readonly #failure: (message: string, cause?: unknown) => Error;
@@ -31,14 +34,16 @@ export class StreamChannel implements MigrationChannel {
   #ended = false;
   #wake: (() => void) | undefined;
 
-  constructor({ name, readable, writable, bidirectional, finished, failure }: StreamChannelOptions) {
+  constructor({ name, readable, reader, writable, bidirectional, finished, failure }: StreamChannelOptions) {
     this.name = name;
     this.#readable = readable;
     this.#writable = writable;
     this.#finished = finished;
     this.#failure = failure ?? ((message, cause) => new Error(message, { cause }));
     this.bidirectional = bidirectional ?? (readable !== undefined && writable !== undefined);
-    readable?.on('readable', () => this.#notify());
+    this.#take = reader === undefined ? () => readable!.read() as Uint8Array | null : () => reader.take();
+    if (reader === undefined) readable?.on('readable', () => this.#notify());
+    else reader.arrived = () => this.#notify();
     readable?.on('end', () => {
       this.#ended = true;
       this.#notify();
@@ -67,7 +72,7 @@ export class StreamChannel implements MigrationChannel {
   async read(): Promise<Uint8Array | undefined> {
     if (this.#readable === undefined) throw this.#failure(`${this.name} cannot be read`);
     for (;;) {
-      const chunk = this.#readable.read() as Uint8Array | null;
+      const chunk = this.#take();
       if (chunk !== null) return chunk;
       if (this.#error) throw this.#error;
       if (this.#ended) return undefined;

@@ -24,6 +24,8 @@ export class ThreadChannel implements MigrationChannel {
   readonly bidirectional: boolean;
   readonly #thread: Worker;
   readonly #pending = new Map<number, PromiseWithResolvers<ThreadAnswer['value']>>();
+  /** The machine's memory, once the thread has it too. */
+  #memory: ArrayBufferLike | undefined;
   #nextId = 0;
   #error: Error | undefined;
   #opened = false;
@@ -62,7 +64,8 @@ export class ThreadChannel implements MigrationChannel {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await this.#ask({ do: 'write', bytes });
+    if (bytes.buffer !== this.#memory) await this.#ask({ do: 'write', bytes });
+    else await this.#ask({ do: 'write-memory', at: bytes.byteOffset, length: bytes.length });
   }
 
   async read(): Promise<Uint8Array | undefined> {
@@ -71,6 +74,7 @@ export class ThreadChannel implements MigrationChannel {
   }
 
   pageSender(plan: PagePlan): PageSender {
+    this.#memory = plan.memory.buffer;
     this.#ask({ do: 'plan', plan }).catch(() => {});
     return { send: (writer, budget) => this.#sendPages(writer, budget) };
   }

@@ -48,6 +48,11 @@ export class ThreadPages {
     return { zero: this.#emitter.zero - zero, normal: this.#emitter.normal - normal, bytes: sent };
   }
 
+  /** A stretch of the memory. */
+  view(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.#memory, at, length);
+  }
+
   /** Stops a call under way before its next chunk. */
   abort(reason: Error): void {
     this.#error ??= reason;
@@ -56,7 +61,7 @@ export class ThreadPages {
 
   #write(chunk: number, length: number): void {
     this.#output
-      .write(new Uint8Array(this.#memory, chunk, length))
+      .write(this.view(chunk, length))
       .catch((error: Error) => {
         this.#error ??= error;
       })

@@ -8,12 +8,17 @@ export const WINDOW_MS = 100;
 export class RateLimit {
   #windowStart: number;
   #windowBytes: number;
-  /** Bytes per ms in the last finished window that sent any; 0 before the first. */
-  rate = 0;
+  #rate = 0;
 
   constructor(now: number, transferred: number) {
     this.#windowStart = now;
     this.#windowBytes = transferred;
+  }
+
+  /** Bytes per ms in the last finished window that sent any; before its end, in the first one so far. */
+  measured(now: number, transferred: number): number {
+    if (this.#rate > 0) return this.#rate;
+    return now > this.#windowStart ? this.sent(transferred) / (now - this.#windowStart) : 0;
   }
 
   /** Bytes of this window's share that are left; not positive when it is used up, Infinity without a limit. */
@@ -37,7 +42,7 @@ export class RateLimit {
     const lasted = now - this.#windowStart;
     if (lasted < WINDOW_MS) return undefined;
     // A window without a byte says nothing about what the channel can do.
-    if (transferred > this.#windowBytes) this.rate = (transferred - this.#windowBytes) / lasted;
+    if (transferred > this.#windowBytes) this.#rate = (transferred - this.#windowBytes) / lasted;
     this.#windowStart = now;
     this.#windowBytes = transferred;
     return lasted;

@@ -39,8 +39,6 @@ export async function iterate(ctx: SourceContext): Promise<void> {
 function decide(ctx: SourceContext, convergence: Convergence): boolean {
   forceSync(ctx);
   const threshold = thresholdBytes(ctx);
-  // Before the first measured rate nobody knows what fits; QEMU waits for its first window too.
-  if (ctx.rate.rate === 0) return false;
   if (!convergence.worthLooking(pendingEstimate(ctx), threshold)) return false;
   const allowed = maySwitchOver(ctx);
   if (!allowed && ctx.pace.now() - ctx.dirtying.syncedAt < WAITING_SYNC_MS) return false;
@@ -61,7 +59,7 @@ function thresholdBytes(ctx: SourceContext): number {
 /** Bytes per ms to expect at the switchover: what the user says, else what the channel has shown. */
 function switchoverRate(ctx: SourceContext): number {
   const available = ctx.parameters()['avail-switchover-bandwidth'] / 1000;
-  return available > 0 ? available : ctx.rate.rate;
+  return available > 0 ? available : ctx.rate.measured(ctx.pace.now(), ctx.writer.transferred);
 }
 
 function maySwitchOver(ctx: SourceContext): boolean {
