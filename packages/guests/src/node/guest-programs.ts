@@ -56,9 +56,34 @@ export function buildTinyGuest(form: TinyForm, commandLine = ''): Uint8Array<Arr
 
 /** The same as a file in the cache, named by its content, for `-kernel` or `-bios`. */
 export function tinyGuestFile(form: TinyForm, commandLine = ''): string {
-  const bytes = buildTinyGuest(form, commandLine);
+  return guestFile('tiny', FORM_SUFFIXES[form], buildTinyGuest(form, commandLine));
+}
+
+/** Options of {@link patternGuestFile}. */
+export interface PatternOptions {
+  /** Where the region begins and ends, in MiB; 1 and 100 as in QEMU's tests. */
+  readonly firstMiB?: number;
+  readonly lastMiB?: number;
+  /** PAUSE instructions after each pass over the region; 0 by default. */
+  readonly pause?: number;
+  /** Suspends itself once. */
+  readonly suspend?: boolean;
+}
+
+/** The guest with a byte in every page that only counts up, as a file in the cache for `-bios`. */
+export function patternGuestFile({
+  firstMiB = 1,
+  lastMiB = 100,
+  pause = 0,
+  suspend = false,
+}: PatternOptions = {}): string {
+  const defines = { FIRST_MIB: firstMiB, LAST_MIB: lastMiB, PAUSE: pause, ...(suspend ? { SUSPEND: 1 } : {}) };
+  return guestFile('pattern', 'rom', buildGuest('pattern', defines));
+}
+
+function guestFile(name: string, suffix: string, bytes: Uint8Array): string {
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-  const path = join(cacheDirectory(), 'guests', `tiny-${hash}.${FORM_SUFFIXES[form]}`);
+  const path = join(cacheDirectory(), 'guests', `${name}-${hash}.${suffix}`);
   if (!existsSync(path)) writeFileAtomic(path, bytes);
   return path;
 }
