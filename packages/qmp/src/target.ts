@@ -1,6 +1,6 @@
 import type { BlockDeviceInfo, BlockInfo, InfoBlockOptions } from '@sterna/block';
-import type { CpuPlace, RunState } from '@sterna/core';
-import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
+import type { CpuPlace, JobList, RunState } from '@sterna/core';
+import type { CapabilityStatus, MigrationInfo, MigrationParameters, Snapshots } from '@sterna/migration';
 
 /** An event of QMP, before its timestamp. */
 export interface MonitorEvent {

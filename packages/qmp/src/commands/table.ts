@@ -11,9 +11,11 @@ import {
   type ResultOf,
 } from './define-command.ts';
 import { descriptorCommands } from './descriptor-commands.ts';
+import { jobCommands } from './job-commands.ts';
 import { machineCommands } from './machine-commands.ts';
 import { memoryCommands } from './memory-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
+import { snapshotCommands } from './snapshot-commands.ts';
 import { yankCommands } from './yank-commands.ts';
 
 /** Commands about the monitor itself. `qmp_capabilities` only stands here for its types: the session handles it. */
@@ -47,6 +49,8 @@ export const COMMANDS = {
   ...chardevCommands,
   ...blockCommands,
   ...descriptorCommands,
+  ...jobCommands,
+  ...snapshotCommands,
   ...yankCommands,
 };
 

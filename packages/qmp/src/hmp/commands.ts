@@ -1,5 +1,6 @@
 import type { MonitorMigration } from '../target.ts';
 import type { HmpCommand } from './define-hmp.ts';
+import { HMP_SNAPSHOT_COMMANDS } from './snapshot-commands.ts';
 
 /** Commands of the human monitor, except `help` and `info`. */
 export const HMP_COMMANDS: readonly HmpCommand[] = [
@@ -62,6 +63,7 @@ export const HMP_COMMANDS: readonly HmpCommand[] = [
       return `${new TextDecoder().decode(chardev.read(Number(needed(size, 'size'))))}\n`;
     },
   },
+  ...HMP_SNAPSHOT_COMMANDS,
   command(['stop', 's'], '', 'pauses the guest', ({ target }) => target.stop()),
   command(['system_powerdown'], '', 'presses the power button', ({ target }) => target.powerDown()),
   command(['system_reset'], '', 'resets the machine', ({ target }) => target.reset()),

@@ -3,6 +3,7 @@ import { blocksOf } from '../commands/block-commands.ts';
 import { translationText } from '../commands/machine-commands.ts';
 import { QEMU_VERSION } from '../target.ts';
 import type { HmpCommand } from './define-hmp.ts';
+import { infoSnapshots } from './snapshot-commands.ts';
 
 const info = (name: string, help: string, run: HmpCommand['run'], usage = ''): HmpCommand => ({
   names: [name],
@@ -57,6 +58,7 @@ export const INFO_COMMANDS: readonly HmpCommand[] = [
     },
     '[-a|vcpu]',
   ),
+  infoSnapshots,
   info('status', 'the run state', ({ target }) => {
     const state = target.runState;
     if (state === 'running') return 'VM status: running\n';
