@@ -13,6 +13,7 @@ import {
   SternaError,
 } from '@sterna/core';
 import { type HostImage, type HostImageLocks, HostImages } from '../host/host-images.ts';
+import { reasonOf } from '../host/reason.ts';
 import { throwIfAborted } from '../io/request-tracker.ts';
 
 /** An image counts as whole sectors; what its last one lacks reads as zeroes. */
@@ -63,9 +64,9 @@ async function openImage(
   try {
     return await attempt(!readOnly);
   } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
+    const { code } = cause as { code?: string };
     if (!readOnly && autoReadOnly && (code === 'EACCES' || code === 'EROFS' || code === 'EPERM')) return attempt(false);
-    throw new SternaError('STERNA_ERR_HOST_IO', `Could not open '${filename}': ${message}`, { cause });
+    throw new SternaError('STERNA_ERR_HOST_IO', `Could not open '${filename}': ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -198,7 +199,7 @@ class FileDriver implements BlockDriver {
   }
 
   #error(what: string, error: Error & { readonly code?: string }): BlockError {
-    return new BlockError(error.code ?? 'EIO', `cannot ${what} '${this.#filename}': ${error.message}`, {
+    return new BlockError(error.code ?? 'EIO', `cannot ${what} '${this.#filename}': ${reasonOf(error)}`, {
       cause: error,
     });
   }

@@ -44,6 +44,8 @@ export interface OpenOptions {
 export class BlockGraph {
   readonly #host: BlockGraphHost;
   readonly #nodes = new Map<string, BlockNode>();
+  /** Names of nodes that are being opened. */
+  readonly #reserved = new Set<string>();
   readonly #closing = new Set<Promise<void>>();
   #turn: Promise<unknown> = Promise.resolve();
   #autoNames = 0;
@@ -102,6 +104,7 @@ export class BlockGraph {
       origin,
     );
     const values = resolveProperties(properties, Object.fromEntries(own), origin, { text });
+    this.#reserved.add(nodeName);
     const node = new BlockNode(nodeName, type, options, withoutName(given), options.active ?? how.active);
     try {
       for (const [name, need] of Object.entries(children))
@@ -114,19 +117,16 @@ export class BlockGraph {
         findChild: (name) => node.children.get(name),
       };
       node.driver = await open(values, host, ...this.#host.scope.resolve(inject));
-    } catch (error) {
-      this.#dropChildren(node);
-      throw error;
-    }
-    try {
       updateAccess([], [node]);
+      this.#nodes.set(nodeName, node);
+      return node;
     } catch (error) {
-      await node.driver.close?.();
+      await node.driver?.close?.();
       this.#dropChildren(node);
       throw error;
+    } finally {
+      this.#reserved.delete(nodeName);
     }
-    this.#nodes.set(nodeName, node);
-    return node;
   }
 
   async #openChild(
@@ -215,16 +215,20 @@ export class BlockGraph {
     while (this.#closing.size > 0) await Promise.all(this.#closing);
   }
 
+  #isTaken(name: string): boolean {
+    return this.#nodes.has(name) || this.#reserved.has(name);
+  }
+
   #nodeName(given: unknown): string {
     if (given === undefined) {
       let name: string;
       do name = `#block${String(this.#autoNames++).padStart(3, '0')}`;
-      while (this.#nodes.has(name));
+      while (this.#isTaken(name));
       return name;
     }
     if (typeof given !== 'string' || given.length > MAX_NODE_NAME || !/^[a-zA-Z][\w.-]*$/.test(given))
       throw new SternaError('STERNA_ERR_BLOCK_NODE', `Invalid node-name: '${String(given)}'`);
-    if (this.#nodes.has(given))
+    if (this.#isTaken(given))
       throw new SternaError('STERNA_ERR_BLOCK_NODE', `Duplicate nodes with node-name='${given}'`);
     return given;
   }

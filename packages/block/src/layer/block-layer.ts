@@ -64,6 +64,7 @@ export class BlockLayer implements BlockBackends, BlockActivation {
     return this.graph.exclusive(async () => {
       if (spec['node-name'] === undefined)
         throw new ConfigError('STERNA_ERR_PROPERTY_MISSING', "'node-name' must be specified for the root node");
+      if (this.#named(String(spec['node-name'])) !== undefined) throw nameTaken(String(spec['node-name']), 'drive');
       const node = await this.graph.open(spec, { text, active: this.#owned });
       node.monitorOwned = true;
     });
@@ -91,8 +92,8 @@ export class BlockLayer implements BlockBackends, BlockActivation {
   /** Makes a drive: nodes and a named backend without a device yet. @throws SternaError for whatever is refused */
   addDrive(drive: DriveSpec): Promise<void> {
     return this.graph.exclusive(async () => {
-      if (this.#named(drive.id) !== undefined)
-        throw new ConfigError('STERNA_ERR_DUPLICATE_ID', `there are two drives with the id '${drive.id}'`);
+      if (this.#named(drive.id) !== undefined) throw nameTaken(drive.id, 'drive');
+      if (this.graph.find(drive.id) !== undefined) throw nameTaken(drive.id, 'node');
       const node = await this.graph.open(drive.node, { text: true, active: this.#owned });
       try {
         this.#backend(node, { name: drive.id, rerror: drive.rerror, werror: drive.werror });
@@ -179,7 +180,9 @@ export class BlockLayer implements BlockBackends, BlockActivation {
   // Ownership
 
   get active(): boolean {
-    return this.#owned && this.graph.nodes.every(({ active }) => active);
+    const { nodes } = this.graph;
+    // Without nodes there is nothing that could be somebody else's.
+    return nodes.length === 0 || (this.#owned && nodes.every(({ active }) => active));
   }
 
   inactivateAll(): Promise<void> {
@@ -248,4 +251,9 @@ export class BlockLayer implements BlockBackends, BlockActivation {
       await this.graph.closed();
     });
   }
+}
+
+/** Drives and nodes share names, since `drive=` may mean either. */
+function nameTaken(name: string, what: 'drive' | 'node'): SternaError {
+  return new SternaError('STERNA_ERR_BLOCK_NODE', `there is a ${what} with the name '${name}' already`);
 }

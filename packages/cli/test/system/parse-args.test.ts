@@ -94,7 +94,10 @@ describe('command line', () => {
 
   it.each([
     ['-kernl x', 'STERNA_ERR_OPTION_UNKNOWN', /unknown option -kernl; did you mean '-kernel'/],
-    ['-drive file=x', 'STERNA_ERR_UNSUPPORTED', /-drive exists in QEMU/],
+    ['-drive file=x,format=raw', 'STERNA_ERR_UNSUPPORTED', /-drive: 'if=virtio' needs a device/],
+    ['-drive if=none,file=x', 'STERNA_ERR_UNSUPPORTED', /say format=raw/],
+    ['-blockdev {"driver":', 'STERNA_ERR_OPTION_VALUE', /-blockdev: this is no JSON/],
+    ['-netdev user', 'STERNA_ERR_UNSUPPORTED', /-netdev exists in QEMU/],
     ['disk.img', 'STERNA_ERR_UNSUPPORTED', /disk image/],
     ['-m', 'STERNA_ERR_OPTION_VALUE', /-m needs an argument/],
     ['-m 1X', 'STERNA_ERR_OPTION_VALUE', /not a size/],
