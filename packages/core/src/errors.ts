@@ -71,6 +71,12 @@ export const ERROR_CODES = {
   STERNA_ERR_TRANSPORT: migration('A migration channel failed'),
   STERNA_ERR_MIGRATION_STATE: migration('The migration is in a state that does not allow this'),
   STERNA_ERR_MIGRATION_CANCELLED: migration('The migration was cancelled'),
+  STERNA_ERR_DEVICE_STATE: migration(
+    'A device could not save, hand over or take its state; the message names its section and the reason',
+  ),
+  STERNA_ERR_DESTINATION: migration(
+    'The destination reports that it could not take the guest; query-migrate and the log there say why',
+  ),
   STERNA_ERR_OWNERSHIP_UNKNOWN: {
     help: 'The source was lost during a migration; look at the destination before starting the guest anywhere',
     exit: 5,

@@ -1,14 +1,15 @@
 /** The control plane's view of migration: one object for each machine. */
-import { SternaError } from '@sterna/core';
+import { isLive, SternaError } from '@sterna/core';
+import { Attempt } from './attempt.ts';
 import { Capabilities } from './capabilities.ts';
 import { runDestination } from './destination/destination.ts';
 import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
 import type { MigrationHost } from './host.ts';
-import { MigrationCounters, type MigrationInfo } from './info.ts';
+import type { MigrationInfo } from './info.ts';
 import type { Pace } from './pace.ts';
 import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
 import { SourceMigration } from './source/source.ts';
-import { isMigrating, StatusCell } from './status.ts';
+import { isMigrating, type MigrationStatus, StatusCell } from './status.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
 import { type MigrationAddress, parseMigrationUri } from './transport/uri.ts';
 import { type WireGeneration, type WireProperties, wireProperties } from './wire.ts';
@@ -25,14 +26,27 @@ export interface ControllerOptions {
 
 /** An outgoing migration as the controller holds it. */
 interface Outgoing {
-  readonly status: StatusCell;
-  readonly counters: MigrationCounters;
-  readonly abort: AbortController;
-  readonly continueSwitchover: PromiseWithResolvers<void>;
+  readonly attempt: Attempt;
   channel: MigrationChannel | undefined;
   source: SourceMigration | undefined;
+}
+
+/** An incoming one. */
+interface Incoming {
+  readonly status: StatusCell;
+  listener: MigrationListener | undefined;
+  channel: MigrationChannel | undefined;
   error: string | undefined;
 }
+
+/** States in which `query-migrate` shows figures (QEMU migration/migration.c fill_source_migration_info, v10.0). */
+const WITH_FIGURES: ReadonlySet<MigrationStatus> = new Set([
+  'active',
+  'pre-switchover',
+  'device',
+  'cancelling',
+  'completed',
+]);
 
 function addressOf(place: string | MigrationAddress): MigrationAddress {
   return typeof place === 'string' ? parseMigrationUri(place) : place;
@@ -49,19 +63,13 @@ export class MigrationController {
   readonly #wire: WireProperties;
   #parameters: MigrationParameters = defaultParameters();
   #outgoing: Outgoing | undefined;
-  #incoming:
-    | {
-        readonly status: StatusCell;
-        listener: MigrationListener | undefined;
-        channel: MigrationChannel | undefined;
-        error: string | undefined;
-      }
-    | undefined;
+  #incoming: Incoming | undefined;
 
   constructor(host: MigrationHost, options: ControllerOptions) {
     this.#host = host;
     this.#options = options;
     this.#wire = wireProperties(options.wire ?? 'compat', options.wireOverrides);
+    host.followMigration?.(() => isMigrating(this.#outgoing?.attempt.status.value ?? 'none'));
   }
 
   /** Current parameters. */
@@ -83,7 +91,7 @@ export class MigrationController {
   /** Whether an outgoing or incoming migration is under way. */
   get migrating(): boolean {
     const incoming = this.#incoming?.status.value;
-    return isMigrating(this.#outgoing?.status.value ?? 'none') || incoming === 'active';
+    return isMigrating(this.#outgoing?.attempt.status.value ?? 'none') || incoming === 'active';
   }
 
   /**
@@ -108,64 +116,45 @@ export class MigrationController {
     if (this.migrating) throw new MigrationStateError('a migration is in progress already');
     if (runState === 'inmigrate') throw new MigrationStateError('this machine waits for an incoming migration');
     if (runState === 'postmigrate') throw new MigrationStateError('the guest of this machine has moved away already');
-    const blocked = this.#blockedReasons();
+    const blocked = this.#host.blockedReasons('normal');
     if (blocked.length > 0)
       throw new SternaError('STERNA_ERR_MIGRATION_BLOCKED', `migration is blocked: ${blocked.join('; ')}`);
   }
 
   async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
     this.checkMigrate();
-    const outgoing: Outgoing = {
-      status: new StatusCell((status) => this.#emitStatus(status)),
-      counters: new MigrationCounters(),
-      abort: new AbortController(),
-      continueSwitchover: Promise.withResolvers<void>(),
-      channel: undefined,
-      source: undefined,
-      error: undefined,
-    };
+    const attempt = new Attempt((status) => this.#emitStatus(status));
+    const outgoing: Outgoing = { attempt, channel: undefined, source: undefined };
     this.#outgoing = outgoing;
-    outgoing.status.move('none', 'setup');
+    attempt.status.move('none', 'setup');
     try {
-      outgoing.channel = await connect(outgoing.abort.signal);
-      outgoing.abort.signal.throwIfAborted();
-      await this.#runSource(outgoing, outgoing.channel);
-      await outgoing.channel.close();
+      const channel = await connect(attempt.signal);
+      outgoing.channel = channel;
+      attempt.signal.throwIfAborted();
+      outgoing.source = this.#source(attempt, channel);
+      await outgoing.source.run();
+      await channel.close();
     } catch (error) {
       const reason = error instanceof Error ? error : new TransportError(String(error));
       outgoing.channel?.abort(reason);
-      this.#ended(outgoing, reason);
+      // Without a source nobody has ended it yet.
+      attempt.fail(reason);
+      attempt.end();
       throw reason;
     }
     return this.query();
   }
 
-  async #runSource(outgoing: Outgoing, channel: MigrationChannel): Promise<void> {
-    const { status, counters, abort } = outgoing;
-    const source = new SourceMigration({
+  #source(attempt: Attempt, channel: MigrationChannel): SourceMigration {
+    return new SourceMigration({
       host: this.#host,
       channel,
       wire: this.#wire,
       capabilities: this.capabilities,
       parameters: () => this.#parameters,
       pace: this.#options.pace,
-      status,
-      counters,
-      signal: abort.signal,
-      continueSwitchover: outgoing.continueSwitchover.promise,
+      attempt,
     });
-    outgoing.source = source;
-    await source.run();
-  }
-
-  #ended({ status, abort }: Outgoing, reason: Error): void {
-    if (abort.signal.aborted) {
-      status.move('cancelling', 'cancelled');
-      return;
-    }
-    this.#outgoing!.error ??= messageOf(reason);
-    for (const from of ['setup', 'active', 'pre-switchover', 'device'] as const)
-      if (status.move(from, 'failed')) return;
   }
 
   /**
@@ -175,12 +164,52 @@ export class MigrationController {
   cancel(): void {
     const outgoing = this.#outgoing;
     if (outgoing === undefined || outgoing.source?.committed === true) return;
-    const { status } = outgoing;
-    const from = status.value;
-    if (!isMigrating(from) || from === 'cancelling' || !status.move(from, 'cancelling')) return;
     const reason = new MigrationCancelled();
-    outgoing.abort.abort(reason);
-    outgoing.channel?.abort(reason);
+    if (outgoing.attempt.cancel(reason)) outgoing.channel?.abort(reason);
+  }
+
+  /**
+   * Lets a migration that waits in this state go on; only `pre-switchover` waits.
+   *
+   * @throws MigrationStateError when the migration is in another state
+   */
+  continue(state: string): void {
+    const status = this.#outgoing?.attempt.status.value ?? 'none';
+    if (state !== status) throw new MigrationStateError(`the migration is in state ${status}, not ${state}`);
+    if (status === 'pre-switchover') this.#outgoing?.attempt.continueSwitchover.resolve();
+  }
+
+  /**
+   * Starts the guest, as QMP's `cont` does: one that has not come in yet runs when it has, and disks are taken back first.
+   *
+   * @throws MigrationStateError at the end of a migration; SternaError when a disk cannot be taken or the guest cannot run
+   */
+  async cont(): Promise<void> {
+    const host = this.#host;
+    if (host.runState === 'inmigrate') {
+      this.autostart = true;
+      return;
+    }
+    this.#checkCont();
+    if (isLive(host.runState)) return;
+    await host.activateDisks?.();
+    // Meanwhile something may have begun that needs the guest stopped.
+    this.#checkCont();
+    if (!isLive(host.runState)) host.start();
+  }
+
+  #checkCont(): void {
+    if (this.#host.runState === 'finish-migrate')
+      throw new MigrationStateError(
+        'the migration is not finalized yet: the guest is on its way, or will go on by itself',
+      );
+  }
+
+  /** Stops the guest, as QMP's `stop` does; one that has not come in yet stays stopped when it has. */
+  async stop(): Promise<void> {
+    const host = this.#host;
+    if (host.runState === 'inmigrate') this.autostart = false;
+    else if (isLive(host.runState)) await host.stop('paused');
   }
 
   /**
@@ -189,17 +218,8 @@ export class MigrationController {
    */
   yank(): void {
     const reason = new TransportError('the connection was broken by yank');
-    if (isMigrating(this.#outgoing?.status.value ?? 'none')) this.#outgoing?.channel?.abort(reason);
+    if (isMigrating(this.#outgoing?.attempt.status.value ?? 'none')) this.#outgoing?.channel?.abort(reason);
     this.#incoming?.channel?.abort(reason);
-  }
-
-  /** Ends a pause before the switchover. @throws MigrationStateError when the migration does not wait there */
-  continue(state: string): void {
-    const status = this.#outgoing?.status.value ?? 'none';
-    if (state !== 'pre-switchover' || status !== 'pre-switchover') {
-      throw new MigrationStateError(`the migration is in state ${status}, not ${state}`);
-    }
-    this.#outgoing?.continueSwitchover.resolve();
   }
 
   /**
@@ -216,7 +236,7 @@ export class MigrationController {
       listening?.();
       const channel = await incoming.listener.accept();
       await incoming.listener.close();
-      await this.#load(incoming.status, channel);
+      await this.#load(incoming, channel);
     } catch (error) {
       await incoming.listener?.close();
       this.#incomingFailed(error);
@@ -228,41 +248,48 @@ export class MigrationController {
   async migrateIncomingOverChannel(channel: MigrationChannel): Promise<void> {
     const incoming = this.#beginIncoming();
     try {
-      await this.#load(incoming.status, channel);
+      await this.#load(incoming, channel);
     } catch (error) {
       this.#incomingFailed(error);
       throw error;
     }
   }
 
-  #beginIncoming() {
+  #beginIncoming(): Incoming {
     if (this.#host.runState !== 'inmigrate')
       throw new MigrationStateError("this machine was not started with '-incoming'");
     const before = this.#incoming?.status.value;
     if (before !== undefined && before !== 'failed')
       throw new MigrationStateError('the incoming migration has been started already');
-    const incoming = {
+    // What a failed load has left must not show through the next one.
+    if (before === 'failed') this.#host.reset?.();
+    const incoming: Incoming = {
       status: new StatusCell((status) => this.#emitStatus(status)),
-      listener: undefined as MigrationListener | undefined,
-      channel: undefined as MigrationChannel | undefined,
-      error: undefined as string | undefined,
+      listener: undefined,
+      channel: undefined,
+      error: undefined,
     };
     this.#incoming = incoming;
     incoming.status.move('none', 'setup');
     return incoming;
   }
 
-  async #load(status: StatusCell, channel: MigrationChannel): Promise<void> {
-    const { capabilities } = this;
-    this.#incoming!.channel = channel;
+  async #load(incoming: Incoming, channel: MigrationChannel): Promise<void> {
+    incoming.channel = channel;
     try {
-      await runDestination({ host: this.#host, channel, capabilities, status, autostart: () => this.autostart });
+      await runDestination({
+        host: this.#host,
+        channel,
+        capabilities: this.capabilities,
+        wire: this.#wire,
+        status: incoming.status,
+        autostart: () => this.autostart,
+      });
     } catch (error) {
       channel.abort(error instanceof Error ? error : new TransportError(String(error)));
       throw error;
     }
     await channel.close();
-    status.move('active', 'completed');
   }
 
   #incomingFailed(error: unknown): void {
@@ -274,18 +301,17 @@ export class MigrationController {
 
   /** The answer to `query-migrate`. */
   query(): MigrationInfo {
-    const blocked = this.#blockedReasons();
+    const blocked = this.#host.blockedReasons('normal');
     const reasons = blocked.length === 0 ? {} : { 'blocked-reasons': blocked };
     const outgoing = this.#outgoing;
     if (outgoing === undefined) return { ...this.#incomingInfo(), ...reasons };
-    const { status, error } = outgoing;
+    const { status, error } = outgoing.attempt;
     const state = status.value;
-    const times = state === 'completed' || isMigrating(state) ? this.#figures(outgoing) : {};
+    const times = WITH_FIGURES.has(state) ? this.#figures(outgoing.attempt) : {};
     return { status: state, ...times, ...(error === undefined ? {} : { 'error-desc': error }), ...reasons };
   }
 
-  #figures({ status, counters }: Outgoing): Partial<MigrationInfo> {
-    if (status.value === 'setup') return {};
+  #figures({ status, counters }: Attempt): Partial<MigrationInfo> {
     const total = counters.totalTime ?? Math.round(this.#options.pace.now() - counters.startedAt);
     const downtime =
       counters.downtime === undefined
@@ -309,15 +335,6 @@ export class MigrationController {
       ...(error === undefined ? {} : { 'error-desc': error }),
       ...(listener === undefined ? {} : { 'socket-address': [listener.uri] }),
     };
-  }
-
-  #blockedReasons(): string[] {
-    const unmigratable = this.#host
-      .sections()
-      .flatMap(({ idstr, vmstate }) =>
-        typeof vmstate === 'object' && 'kind' in vmstate ? [`non-migratable device: ${idstr}`] : [],
-      );
-    return [...unmigratable, ...this.#host.blockedReasons('normal')];
   }
 
   #emitStatus(status: string): void {

@@ -67,6 +67,37 @@ export function transportFailure(message: string, cause?: unknown): TransportErr
   return new TransportError(message, { cause });
 }
 
+/** A device that could not do its part, outside of the bytes of its section. */
+export class DeviceStateError extends SternaError {
+  /** @param what the device was asked for, e.g. `saveSetup` */
+  constructor(section: { readonly idstr: string; readonly instanceId: number }, what: string, cause: unknown) {
+    super(
+      'STERNA_ERR_DEVICE_STATE',
+      `section '${section.idstr}' instance ${section.instanceId}, ${what}: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** The destination said that it has failed: it does not run the guest. */
+export class DestinationError extends SternaError {
+  constructor() {
+    super('STERNA_ERR_DESTINATION', 'the destination reports that it could not load the guest; its log says why');
+  }
+}
+
+/** The source was cut off when the destination may have had everything already. */
+export class OwnershipUnknownError extends SternaError {
+  constructor(cause: unknown) {
+    super(
+      'STERNA_ERR_OWNERSHIP_UNKNOWN',
+      `the destination had everything when the connection broke (${messageOf(cause)}), and may run the guest: ` +
+        'look there; if it does not run, `cont` takes the guest back here',
+      { cause },
+    );
+  }
+}
+
 /** A migration command in a state that does not allow it. */
 export class MigrationStateError extends SternaError {
   constructor(message: string) {

@@ -3,13 +3,25 @@
  * a fake. Everything happens on the machine's own event loop, so no call can
  * run into a vCPU that executes.
  */
-import type { AnyVmState, LiveHandlers, MigrationMode, RamBlock, RunState, WasmMemory } from '@sterna/core';
+import type {
+  AnyVmState,
+  LiveHandlers,
+  MigrationMode,
+  MigrationNotice,
+  RamBlock,
+  RunState,
+  WasmMemory,
+} from '@sterna/core';
 
-/** One savable entry of the machine (QEMU's SaveStateEntry), in the order of registration. */
-export interface StateSection {
+/** What identifies a section. */
+export interface SectionName {
   /** Section name on the wire, device path included. */
   readonly idstr: string;
   readonly instanceId: number;
+}
+
+/** One savable entry of the machine (QEMU's SaveStateEntry), in the order of registration. */
+export interface StateSection extends SectionName {
   /** Further instance id accepted at load. */
   readonly aliasId?: number;
   readonly vmstate: AnyVmState;
@@ -40,17 +52,25 @@ export interface MigrationHost {
   readonly runState: RunState;
   /**
    * Stops the vCPUs at an instruction boundary, freezes the clocks and enters the state, with a STOP event
-   * if the machine ran. Resolves when devices have drained what they had under way.
+   * if guest time passed until now. Resolves when devices have drained what they had under way.
    */
   stop(state: RunState): void | Promise<void>;
-  /** Starts vCPUs and clocks and enters `running`, with a RESUME event. */
+  /** Starts vCPUs and clocks with a RESUME event and enters `running`, or `suspended` when the guest slept. */
   start(): void;
   /** Enters a state in which the machine stands still. */
   setRunState(state: RunState): void;
+  /** The stopped guest was asleep when it was stopped (QEMU's vm_was_suspended). */
+  wasSuspended?: boolean;
+  /** Forgets everything that a failed load has left in devices. */
+  reset?(): void;
   /** All savable entries but `ram` and `globalstate`, which migration adds. */
   sections(): readonly StateSection[];
   /** Reasons that forbid a migration in this mode now. */
   blockedReasons(mode: MigrationMode): readonly string[];
+  /** Told once how to find out whether a migration away is under way: no blocker may be added then. */
+  followMigration?(migrating: () => boolean): void;
+  /** Tells devices and plugins. @throws for `setup` what a listener that refuses has thrown */
+  notify?(notice: MigrationNotice): Promise<void>;
 
   /** The machine's one shared memory. */
   readonly memory: WasmMemory;

@@ -1,5 +1,13 @@
-import type { Machine, MigrationMode, RamBlock, RunState, WasmMemory } from '@sterna/core';
-import { MEMORY_LAYOUT } from '@sterna/core';
+import {
+  BlockActivation,
+  type Machine,
+  MEMORY_LAYOUT,
+  type MigrationMode,
+  type MigrationNotice,
+  type RamBlock,
+  type RunState,
+  type WasmMemory,
+} from '@sterna/core';
 import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from './host.ts';
 import { Pace } from './pace.ts';
 import { bufferAreaSize } from './ram/blocks.ts';
@@ -51,11 +59,36 @@ export class MachineMigrationHost implements MigrationHost {
   setRunState(state: RunState): void {
     this.#machine.setRunState(state);
   }
+  get wasSuspended(): boolean {
+    return this.#machine.wasSuspended;
+  }
+  set wasSuspended(asleep: boolean) {
+    this.#machine.wasSuspended = asleep;
+  }
+  reset(): void {
+    this.#machine.requestReset('none');
+  }
   sections(): readonly StateSection[] {
     return this.#machine.sections();
   }
   blockedReasons(mode: MigrationMode): readonly string[] {
     return this.#machine.blockers.reasons(mode);
+  }
+  followMigration(migrating: () => boolean): void {
+    // A snapshot is a migration into a file.
+    this.#machine.blockers.busy = () => migrating() || this.#machine.runState === 'save-vm';
+  }
+  notify(notice: MigrationNotice): Promise<void> {
+    return this.#machine.notifiers.notify(notice, (text) => this.report(text));
+  }
+  async inactivateDisks(): Promise<void> {
+    await this.#disks?.inactivateAll();
+  }
+  async activateDisks(): Promise<void> {
+    await this.#disks?.activateAll();
+  }
+  get #disks(): BlockActivation | undefined {
+    return this.#machine.scope.find(BlockActivation);
   }
   ramBlocks(): readonly RamBlock[] {
     return this.#machine.memory.blocks;

@@ -34,3 +34,16 @@ export class Pace {
     });
   }
 }
+
+/** Waits for the promise, or until the signal is aborted; throws the signal's reason then. Leaves no listener behind. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const listener = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', listener);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', listener);
+  }
+}

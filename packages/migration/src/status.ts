@@ -1,16 +1,21 @@
-/** QEMU's migration states (QAPI MigrationStatus) as far as they can be reached here. */
+/** QEMU's migration states (QAPI MigrationStatus, v11.1) as far as they can be reached here. */
 export type MigrationStatus =
   | 'none'
   | 'setup'
+  | 'wait-unplug'
   | 'active'
   | 'pre-switchover'
   | 'device'
   | 'cancelling'
   | 'cancelled'
+  | 'failing'
   | 'failed'
   | 'completed';
 
-const RUNNING: ReadonlySet<MigrationStatus> = new Set(['setup', 'active', 'pre-switchover', 'device', 'cancelling']);
+/** States in which an outgoing migration can fail or be cancelled. */
+const CANCELLABLE = ['setup', 'wait-unplug', 'active', 'pre-switchover', 'device'] as const;
+
+const RUNNING: ReadonlySet<MigrationStatus> = new Set([...CANCELLABLE, 'cancelling', 'failing']);
 
 /** Whether a migration is under way in this state. */
 export function isMigrating(status: MigrationStatus): boolean {
@@ -35,5 +40,9 @@ export class StatusCell {
     this.#status = to;
     this.#changed(to);
     return true;
+  }
+  /** Leaves whatever state a migration can be stopped in; tells whether it was in one. */
+  stop(to: 'cancelling' | 'failing'): boolean {
+    return CANCELLABLE.some((from) => this.move(from, to));
   }
 }

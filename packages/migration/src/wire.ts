@@ -5,13 +5,13 @@
  * on this one table; a destination accepts every generation.
  */
 
-/** Properties that change what a source writes (QEMU's hw_compat idea). */
+/** Properties that change what is on the wire (QEMU's hw_compat idea). */
 export interface WireProperties {
   /** Sends SWITCHOVER_START before the final parts. QEMU before 10.0 refuses it, and nobody needs it. */
   readonly sendSwitchoverStart: boolean;
-  /** Writes the configuration section. */
+  /** Writes the configuration section; a destination insists on it. */
   readonly sendConfiguration: boolean;
-  /** Writes footers. */
+  /** Writes footers; a destination expects them. */
   readonly sendSectionFooter: boolean;
   /** Writes `globalstate`. */
   readonly storeGlobalState: boolean;
@@ -25,8 +25,18 @@ export interface WireProperties {
   readonly virtioQueueMax1024: boolean;
   /** Whether the description of the devices is sent at the end. */
   readonly sendVmDescription: boolean;
-  /** Whether that description begins with the configuration section (after 7.2). */
+  /** Whether it begins with the configuration section. */
   readonly describeConfiguration: boolean;
+  /** multifd synchronises after every section (8.0 and before) instead of once for each round over RAM. */
+  readonly multifdFlushAfterEachSection: boolean;
+  /** multifd channels under TLS end with a close notification (10.0 and later). */
+  readonly multifdCleanTlsTermination: boolean;
+  /** The preempt channel is opened at setup (7.2 and before), not when postcopy begins. */
+  readonly preemptAtSetup: boolean;
+  /** Largest PACKAGED command of postcopy, in bytes. */
+  readonly maxPackaged: number;
+  /** Asks with PING 0x42 inside the package whether it was loaded (10.2 and later). */
+  readonly pingPackagedLoaded: boolean;
 }
 
 const QEMU_10_0: WireProperties = {
@@ -40,32 +50,54 @@ const QEMU_10_0: WireProperties = {
   virtioQueueMax1024: true,
   sendVmDescription: true,
   describeConfiguration: true,
+  multifdFlushAfterEachSection: false,
+  multifdCleanTlsTermination: true,
+  preemptAtSetup: false,
+  maxPackaged: 2 ** 32 - 1,
+  pingPackagedLoaded: false,
 };
+
+/** What 7.2 needs so that it understands, and the others accept. */
+const UNDERSTOOD_BY_7_2 = {
+  sendSwitchoverStart: false,
+  multifdFlushAfterEachSection: true,
+  multifdCleanTlsTermination: false,
+  maxPackaged: 2 ** 24,
+} as const;
 
 /** The generations by name. */
 export const WIRE_GENERATIONS = {
   /** What 7.2, 10.0 and 11.1 all accept. */
-  compat: { ...QEMU_10_0, sendSwitchoverStart: false, virtioQueueMax1024: false },
+  compat: { ...QEMU_10_0, ...UNDERSTOOD_BY_7_2, virtioQueueMax1024: false },
   'qemu-7.2': {
     ...QEMU_10_0,
-    sendSwitchoverStart: false,
+    ...UNDERSTOOD_BY_7_2,
     globalStateFlags: false,
     describeConfiguration: false,
     ramSectionId: 2,
+    preemptAtSetup: true,
   },
   'qemu-10.0': QEMU_10_0,
-  'qemu-11.1': { ...QEMU_10_0, raisedPriorities: true, virtioQueueMax1024: false },
+  'qemu-11.1': { ...QEMU_10_0, raisedPriorities: true, virtioQueueMax1024: false, pingPackagedLoaded: true },
 } as const satisfies Record<string, WireProperties>;
 
 /** Name of a generation, as after `wire=`. */
 export type WireGeneration = keyof typeof WIRE_GENERATIONS;
 
-/** Names of the `-global migration.NAME=on|off` properties and the wire properties behind them. */
-export const WIRE_GLOBALS: Readonly<Record<string, keyof WireProperties>> = {
-  'send-switchover-start': 'sendSwitchoverStart',
+/** Wire properties that are on or off. */
+export type WireSwitch = {
+  [N in keyof WireProperties]: WireProperties[N] extends boolean ? N : never;
+}[keyof WireProperties];
+
+/** QEMU's names of the `-global migration.NAME=on|off` properties, and the wire properties behind them. */
+export const WIRE_GLOBALS: Readonly<Record<string, WireSwitch>> = {
+  'store-global-state': 'storeGlobalState',
   'send-configuration': 'sendConfiguration',
   'send-section-footer': 'sendSectionFooter',
-  'store-global-state': 'storeGlobalState',
+  'send-switchover-start': 'sendSwitchoverStart',
+  'multifd-flush-after-each-section': 'multifdFlushAfterEachSection',
+  'multifd-clean-tls-termination': 'multifdCleanTlsTermination',
+  'x-preempt-pre-7-2': 'preemptAtSetup',
 };
 
 /** A generation with single properties changed. */

@@ -1,3 +1,4 @@
+import { deviceHook } from '../device-hook.ts';
 import { StreamError } from '../errors.ts';
 import { COMMAND, COMMAND_LENGTH } from '../stream/constants.ts';
 import type { DestinationContext } from './context.ts';
@@ -34,7 +35,8 @@ export async function readCommand(ctx: DestinationContext): Promise<void> {
       if (ctx.returnPath === undefined) reader.skip(4);
       return;
     case COMMAND.switchoverStart:
-      for (const { live, state } of ctx.sections) live?.switchoverStart?.(state);
+      for (const section of ctx.sections)
+        deviceHook(section, 'switchoverStart', () => section.live?.switchoverStart?.(section.state));
       return;
     default:
       throw new StreamError(`the source uses ${name}, which has not landed here yet`, {

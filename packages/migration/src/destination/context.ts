@@ -3,12 +3,14 @@ import type { MigrationHost, StateSection } from '../host.ts';
 import type { RamLoader } from '../ram/load.ts';
 import type { GlobalState } from '../sections/global-state.ts';
 import type { StreamReader } from '../stream/reader.ts';
+import type { WireProperties } from '../wire.ts';
 import type { ReturnPathWriter } from './return-path.ts';
 
 /** What all phases of one incoming migration share. */
 export interface DestinationContext {
   readonly host: MigrationHost;
   readonly capabilities: Capabilities;
+  readonly wire: WireProperties;
   readonly reader: StreamReader;
   readonly ram: RamLoader;
   readonly sections: readonly StateSection[];

@@ -1,11 +1,13 @@
 /**
  * One incoming migration: the list of its phases.
  *
- *   readHeader -> readSections -> checkComplete -> skipDescription -> activate
+ *   readHeader -> setUpDevices -> readSections -> checkComplete -> skipDescription -> takeOver
  *
- * Nothing runs the guest before `activate`; a failure anywhere before leaves a stopped machine that says what was wrong.
+ * Nothing runs the guest before `takeOver`: up to there a failure leaves a stopped machine that says what was wrong,
+ * and a source that listens is told.
  */
 import type { Capabilities } from '../capabilities.ts';
+import { deviceHook } from '../device-hook.ts';
 import { messageOf } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
 import { RamArea } from '../ram/blocks.ts';
@@ -14,16 +16,21 @@ import { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import { StreamReader } from '../stream/reader.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+import type { WireProperties } from '../wire.ts';
+import { checkComplete } from './check-complete.ts';
 import type { DestinationContext } from './context.ts';
-import { activate, checkComplete, skipDescription } from './finish.ts';
+import { skipDescription } from './description.ts';
 import { readHeader } from './header.ts';
 import { readSections } from './sections.ts';
+import { takeOver } from './take-over.ts';
 
 /** What an incoming migration is made of. */
 export interface DestinationOptions {
   readonly host: MigrationHost;
   readonly channel: MigrationChannel;
   readonly capabilities: Capabilities;
+  /** What this side expects of framing. */
+  readonly wire: WireProperties;
   readonly status: StatusCell;
   /** Asked when all is loaded: may the guest run at once? */
   readonly autostart: () => boolean;
@@ -32,20 +39,39 @@ export interface DestinationOptions {
 /**
  * Loads a stream and lets the guest run.
  *
- * @throws StreamError or TransportError; the machine is stopped then, with some of the stream's state in it
+ * @throws SternaError; the machine is stopped then, with some of the stream's state in it
  */
-export async function runDestination({
-  host,
-  channel,
-  capabilities,
-  status,
-  autostart,
-}: DestinationOptions): Promise<void> {
+export async function runDestination(options: DestinationOptions): Promise<void> {
+  const ctx = makeContext(options);
+  const { status } = options;
+  try {
+    status.move('setup', 'active');
+    await readHeader(ctx);
+    setUpDevices(ctx);
+    await readSections(ctx);
+    checkComplete(ctx);
+    await skipDescription(ctx);
+    await takeOver(ctx, options.autostart());
+    status.move('active', 'completed');
+    await ctx.returnPath?.shut(false);
+  } catch (error) {
+    await ctx.returnPath?.shut(true);
+    throw error;
+  } finally {
+    cleanUpDevices(ctx);
+  }
+}
+
+function makeContext({ host, channel, capabilities, wire }: DestinationOptions): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
-  const ctx: DestinationContext = {
+  const asked = capabilities.has('switchover-ack')
+    ? sections.filter(({ live, state }) => live?.switchoverAckNeeded?.(state) === true)
+    : [];
+  return {
     host,
     capabilities,
+    wire,
     reader: new StreamReader(channel, area.stream),
     ram: new RamLoader(host, area),
     sections,
@@ -53,32 +79,20 @@ export async function runDestination({
     byId: new Map(),
     seen: new Set(),
     returnPath: undefined,
-    unapproved: new Set(),
+    unapproved: new Set(asked.map(({ state }) => state)),
   };
-  for (const { live, state } of sections) if (live?.switchoverAckNeeded?.(state) === true) ctx.unapproved.add(state);
-  try {
-    status.move('setup', 'active');
-    await readHeader(ctx);
-    for (const { live, state } of sections) live?.loadSetup?.(state);
-    await readSections(ctx);
-    checkComplete(ctx);
-    await skipDescription(ctx);
-    await ctx.returnPath?.shut(false);
-    await activate(ctx, autostart());
-  } catch (error) {
-    await ctx.returnPath?.shut(true);
-    throw error;
-  } finally {
-    loadCleanup(ctx);
-  }
 }
 
-function loadCleanup({ host, sections }: DestinationContext): void {
-  for (const { live, state } of sections) {
+function setUpDevices({ sections }: DestinationContext): void {
+  for (const section of sections) deviceHook(section, 'loadSetup', () => section.live?.loadSetup?.(section.state));
+}
+
+function cleanUpDevices({ host, sections }: DestinationContext): void {
+  for (const { idstr, live, state } of sections) {
     try {
       live?.loadCleanup?.(state);
     } catch (error) {
-      host.report?.(`after the incoming migration: ${messageOf(error)}`);
+      host.report?.(`after the incoming migration, section '${idstr}': ${messageOf(error)}`);
     }
   }
 }

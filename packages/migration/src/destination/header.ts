@@ -13,7 +13,7 @@ export async function readHeader(ctx: DestinationContext): Promise<void> {
 }
 
 async function readParts(ctx: DestinationContext): Promise<void> {
-  const { reader, host, capabilities } = ctx;
+  const { reader, host, capabilities, wire } = ctx;
   await reader.ensure(8);
   const magic = reader.u32();
   if (magic !== VM_FILE_MAGIC) {
@@ -27,11 +27,12 @@ async function readParts(ctx: DestinationContext): Promise<void> {
     throw new StreamError(`stream version ${version}, known is ${VM_FILE_VERSION}`, { section: 'header', offset: 4 });
   await reader.ensure(1);
   if (reader.peekU8() !== SECTION.configuration) {
-    throw new StreamError(`no configuration section, but type ${reader.peekU8()}`, {
-      section: 'configuration',
-      offset: reader.offset,
-    });
+    if (!wire.sendConfiguration) return;
+    throw new StreamError(
+      'there is no configuration section; a source without it needs -global migration.send-configuration=off here too',
+      { section: 'configuration', offset: reader.offset },
+    );
   }
   reader.skip(1);
-  await readConfiguration(reader, host, capabilities.has('validate-uuid'));
+  await readConfiguration(reader, host, capabilities);
 }

@@ -110,8 +110,8 @@ async function loadData(ctx: DestinationContext, loaded: LoadedSection, type: 1 
   await reader.restartable(() => live.loadState(state, reader, context));
 }
 
-async function footer(ctx: DestinationContext, id: number): Promise<void> {
-  const { reader } = ctx;
+async function footer({ reader, wire }: DestinationContext, id: number): Promise<void> {
+  if (!wire.sendSectionFooter) return;
   await reader.ensure(5);
   const at = reader.offset;
   const mark = reader.u8();

@@ -1,4 +1,5 @@
 /** The configuration section: which machine the stream is from (QEMU migration/savevm.c, v10.0). */
+import type { CapabilityName } from '../capabilities.ts';
 import { StreamError } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
 import { SECTION } from '../stream/constants.ts';
@@ -10,27 +11,61 @@ const UUID = 'configuration/uuid';
 const CAPABILITIES = 'configuration/capabilities';
 const PAGE_BITS = 'configuration/target-page-bits';
 
+/** Capabilities that change the stream so much that both sides must agree (QEMU should_validate_capability). */
+const VALIDATED: readonly CapabilityName[] = ['x-ignore-shared', 'mapped-ram'];
+
+/** What is asked of a side's capabilities. */
+type HasCapability = { has(name: CapabilityName): boolean };
+
 /** Writes the section and describes it. */
-export function writeConfiguration(writer: StreamWriter, host: MigrationHost, withUuid: boolean): StructDescription {
+export function writeConfiguration(
+  writer: StreamWriter,
+  host: MigrationHost,
+  capabilities: HasCapability,
+): StructDescription {
   const name = new TextEncoder().encode(host.machineName);
   writer.u8(SECTION.configuration);
   writer.u32(name.length);
   writer.bytes(name);
-  const description: StructDescription = {
+  const subsections: StructDescription[] = [];
+  const validated = VALIDATED.filter((capability) => capabilities.has(capability));
+  if (validated.length > 0) subsections.push(writeCapabilities(writer, validated));
+  if (capabilities.has('validate-uuid') && host.uuid !== undefined) subsections.push(writeUuid(writer, host.uuid));
+  return {
     vmsd_name: 'configuration',
     version: 1,
     fields: [
       { name: 'len', type: 'uint32', size: 4 },
       { name: 'name', type: 'buffer', size: name.length },
     ],
+    ...(subsections.length === 0 ? {} : { subsections }),
   };
-  if (!withUuid || host.uuid === undefined) return description;
+}
+
+function beginSubsection(writer: StreamWriter, name: string): void {
   writer.u8(SECTION.subsection);
-  writer.countedString(UUID);
+  writer.countedString(name);
   writer.u32(1);
-  writer.bytes(host.uuid);
-  const uuid = { vmsd_name: UUID, version: 1, fields: [{ name: 'uuid', array_len: 16, type: 'uint8', size: 1 }] };
-  return { ...description, subsections: [uuid] };
+}
+
+function writeCapabilities(writer: StreamWriter, names: readonly CapabilityName[]): StructDescription {
+  beginSubsection(writer, CAPABILITIES);
+  writer.u32(names.length);
+  for (const name of names) writer.countedString(name);
+  return {
+    vmsd_name: CAPABILITIES,
+    version: 1,
+    fields: [
+      { name: 'caps_count', type: 'uint32', size: 4 },
+      { name: 'capabilities', array_len: names.length, type: 'capability', size: 1 + names[0]!.length },
+    ],
+  };
+}
+
+function writeUuid(writer: StreamWriter, uuid: Uint8Array): StructDescription {
+  beginSubsection(writer, UUID);
+  writer.bytes(uuid);
+  return { vmsd_name: UUID, version: 1, fields: [{ name: 'uuid', array_len: 16, type: 'uint8', size: 1 }] };
 }
 
 /**
@@ -38,7 +73,11 @@ export function writeConfiguration(writer: StreamWriter, host: MigrationHost, wi
  *
  * @throws StreamError when the stream is from another machine
  */
-export async function readConfiguration(reader: StreamReader, host: MigrationHost, checkUuid: boolean): Promise<void> {
+export async function readConfiguration(
+  reader: StreamReader,
+  host: MigrationHost,
+  capabilities: HasCapability,
+): Promise<void> {
   try {
     await reader.ensure(4);
     const length = reader.u32();
@@ -46,67 +85,97 @@ export async function readConfiguration(reader: StreamReader, host: MigrationHos
     await reader.ensure(length);
     const name = latin1(reader.bytes(length));
     if (name !== host.machineName) {
-      throw new StreamError(`the stream is from machine '${name}', this one is '${host.machineName}'`, {
-        field: 'name',
-        offset: reader.offset - length,
-      });
+      throw new StreamError(
+        `the stream is from machine '${name}', this one is '${host.machineName}'; start it with -machine ${name}`,
+        { field: 'name', offset: reader.offset - length },
+      );
     }
-    while ((await reader.hasMore()) && reader.peekU8() === SECTION.subsection)
-      await subsection(reader, host, checkUuid);
+    // Without the subsection none of them is on at the source.
+    let received: readonly string[] = [];
+    const at = reader.offset;
+    while ((await reader.hasMore()) && reader.peekU8() === SECTION.subsection) {
+      const list = await readSubsection(reader, host);
+      if (list !== undefined) received = list;
+    }
+    compareCapabilities(received, capabilities, at);
   } catch (error) {
     throw StreamError.at(error, { section: 'configuration' });
   }
 }
 
-async function subsection(reader: StreamReader, host: MigrationHost, checkUuid: boolean): Promise<void> {
+/** Answers the capabilities, if it was their subsection. */
+async function readSubsection(reader: StreamReader, host: MigrationHost): Promise<string[] | undefined> {
   await reader.ensure(2);
   await reader.ensure(2 + reader.peekAt(1) + 4);
   reader.skip(1);
   const name = reader.countedString();
   reader.skip(4);
   switch (name) {
-    case PAGE_BITS: {
-      await reader.ensure(4);
-      const bits = reader.u32();
-      if (bits !== 12)
-        throw new StreamError(`the stream has ${bits} target page bits, this machine 12`, {
-          field: name,
-          offset: reader.offset - 4,
-        });
-      return;
-    }
-    case UUID: {
-      await reader.ensure(16);
-      const received = hex(reader.bytes(16));
-      const local = host.uuid === undefined ? undefined : hex(host.uuid);
-      if (checkUuid && local !== undefined && received !== local) {
-        throw new StreamError(`the stream has UUID ${received}, this machine ${local}`, {
-          field: 'uuid',
-          offset: reader.offset - 16,
-        });
-      }
-      return;
-    }
+    case PAGE_BITS:
+      await readPageBits(reader);
+      return undefined;
+    case UUID:
+      await readUuid(reader, host);
+      return undefined;
     case CAPABILITIES:
-      return capabilities(reader);
+      return readCapabilities(reader);
     default:
       throw new StreamError(`subsection '${name}' is not known here`, { offset: reader.offset });
   }
 }
 
-/** Capabilities whose use changes the stream. None of them is offered here yet, so any that is on is a mismatch. */
-async function capabilities(reader: StreamReader): Promise<void> {
+async function readPageBits(reader: StreamReader): Promise<void> {
   await reader.ensure(4);
-  if (reader.u32() === 0) return;
-  await reader.ensure(1);
-  await reader.ensure(1 + reader.peekU8());
-  const name = reader.countedString();
-  throw new StreamError(`the source has capability '${name}' on, this side off`, {
-    field: 'capabilities',
-    offset: reader.offset,
+  const bits = reader.u32();
+  if (bits === 12) return;
+  throw new StreamError(`the stream has ${bits} target page bits, this machine 12`, {
+    field: PAGE_BITS,
+    offset: reader.offset - 4,
   });
 }
 
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** A machine without a UUID takes any; one with a UUID insists on it, whatever its own capabilities. */
+async function readUuid(reader: StreamReader, host: MigrationHost): Promise<void> {
+  await reader.ensure(16);
+  const received = uuidText(reader.bytes(16));
+  if (host.uuid === undefined) {
+    host.report?.(`the stream has UUID ${received}, this machine has none`);
+    return;
+  }
+  const local = uuidText(host.uuid);
+  if (received === local) return;
+  throw new StreamError(`the stream has UUID ${received}, this machine ${local}; start it with -uuid ${received}`, {
+    field: 'uuid',
+    offset: reader.offset - 16,
+  });
+}
+
+async function readCapabilities(reader: StreamReader): Promise<string[]> {
+  await reader.ensure(4);
+  const count = reader.u32();
+  if (count > 255) throw new StreamError(`${count} capabilities`, { field: 'caps_count', offset: reader.offset - 4 });
+  const names: string[] = [];
+  for (let i = 0; i < count; i++) {
+    await reader.ensure(1);
+    await reader.ensure(1 + reader.peekU8());
+    names.push(reader.countedString());
+  }
+  return names;
+}
+
+function compareCapabilities(received: readonly string[], capabilities: HasCapability, offset: number): void {
+  for (const name of new Set([...VALIDATED, ...received])) {
+    const local = VALIDATED.some((known) => known === name && capabilities.has(known));
+    const remote = received.includes(name);
+    if (local === remote) continue;
+    throw new StreamError(
+      `capability '${name}' is ${remote ? 'on' : 'off'} at the source and ${local ? 'on' : 'off'} here; set it on both sides or on neither`,
+      { field: 'capabilities', offset },
+    );
+  }
+}
+
+function uuidText(bytes: Uint8Array): string {
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

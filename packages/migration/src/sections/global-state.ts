@@ -7,13 +7,22 @@ export class GlobalState {
   size = 0;
   readonly area = new Uint8Array(100);
 
-  /** Stores a state for sending. */
-  store(state: RunState, flags: boolean): void {
+  /**
+   * Stores a state for sending.
+   *
+   * @param asleep the guest was asleep when it was stopped
+   * @param flags the newer division, which can say so beside the state
+   */
+  store(state: RunState, asleep: boolean, flags: boolean): void {
+    // 7.2 has no stopped guest that sleeps: there it is simply suspended.
+    const name = asleep && !flags ? 'suspended' : state;
     this.area.fill(0);
-    for (let i = 0; i < state.length; i++) this.area[i] = state.charCodeAt(i);
-    this.size = state.length + 1;
-    // Behind the 32-byte name of the newer layout: "the next byte is meant".
-    if (flags) this.area[32] = 1;
+    for (let i = 0; i < name.length; i++) this.area[i] = name.charCodeAt(i);
+    this.size = name.length + 1;
+    if (!flags) return;
+    // Behind the 32-byte name: "the next byte is meant", and that byte.
+    this.area[32] = 1;
+    this.area[33] = asleep ? 1 : 0;
   }
 
   /** The state that was loaded. @throws RangeError when it is none. */
@@ -25,9 +34,9 @@ export class GlobalState {
     return state;
   }
 
-  /** Whether the guest sleeps (ACPI S3) behind its run state. */
+  /** Whether the guest sleeps (ACPI S3), now or when it is started. */
   get wasSuspended(): boolean {
-    return this.area[32] === 1 && this.area[33] === 1;
+    return this.runState === 'suspended' || (this.area[32] === 1 && this.area[33] === 1);
   }
 }
 

@@ -1,13 +1,12 @@
-import { RAM_FLAG, SECTION } from '../stream/constants.ts';
+import { deviceHook } from '../device-hook.ts';
+import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
-import type { DeviceDescription, VmDescription } from '../vmstate/describe.ts';
-import { vmDescriptionJson } from '../vmstate/describe.ts';
 import { saveVmState } from '../vmstate/save.ts';
 import type { SourceContext } from './context.ts';
 import { liveContext } from './live.ts';
 import { syncRam } from './sync.ts';
 
-/** Phase 4: what is left of RAM and live devices, every other device whole, and the end. The guest stands still. */
+/** Phase 6: what is left of RAM and live devices, and every other device whole. The guest stands still. */
 export async function complete(ctx: SourceContext): Promise<void> {
   const { writer, wire } = ctx;
   const before = writer.transferred;
@@ -19,40 +18,20 @@ export async function complete(ctx: SourceContext): Promise<void> {
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'end', header);
-    await handlers.saveComplete(state, writer, liveContext(ctx));
+    await deviceHook(header, 'saveComplete', () => handlers.saveComplete(state, writer, liveContext(ctx)));
     endSection(writer, header.id, wire.sendSectionFooter);
   }
-  const devices = saveDevices(ctx);
-  ctx.signal.throwIfAborted();
-  // Point of no return: the EOF byte is what lets the destination run the guest.
-  ctx.committed = true;
-  writer.u8(SECTION.eof);
-  if (wire.sendVmDescription) writeDescription(ctx, devices);
-  await writer.flushed();
-  await ctx.writer.channel.end();
-  await ctx.returnPath?.finished();
-  ctx.counters.transferred = writer.transferred;
+  saveDevices(ctx);
   ctx.counters.downtimeBytes = writer.transferred - before;
 }
 
-function saveDevices(ctx: SourceContext): DeviceDescription[] {
+function saveDevices(ctx: SourceContext): void {
   const { writer, wire } = ctx;
-  const devices: DeviceDescription[] = [];
   for (const { header, table, state } of ctx.full) {
     if (table.earlySetup === true || table.needed?.(state) === false) continue;
     beginSection(writer, 'full', header);
-    const description = saveVmState(writer, table, state);
+    const description = deviceHook(header, 'its state', () => saveVmState(writer, table, state));
     endSection(writer, header.id, wire.sendSectionFooter);
-    devices.push({ name: header.idstr, instance_id: header.instanceId, ...description });
+    ctx.devices.push({ name: header.idstr, instance_id: header.instanceId, ...description });
   }
-  return devices;
-}
-
-function writeDescription(ctx: SourceContext, devices: DeviceDescription[]): void {
-  const configuration = ctx.wire.describeConfiguration ? { configuration: ctx.configuration ?? {} } : {};
-  const description: VmDescription = { ...configuration, page_size: 4096, devices };
-  const json = new TextEncoder().encode(vmDescriptionJson(description));
-  ctx.writer.u8(SECTION.vmdescription);
-  ctx.writer.u32(json.length);
-  ctx.writer.bytes(json);
 }

@@ -11,7 +11,7 @@ import type { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import type { SectionHeader } from '../stream/sections.ts';
 import type { StreamWriter } from '../stream/writer.ts';
-import type { StructDescription } from '../vmstate/describe.ts';
+import type { DeviceDescription, StructDescription } from '../vmstate/describe.ts';
 import type { WireProperties } from '../wire.ts';
 import type { AutoConverge } from './auto-converge.ts';
 import type { FairShares } from './fair-shares.ts';
@@ -66,15 +66,18 @@ export interface SourceContext {
   readonly full: readonly FullEntry[];
   readonly globalState: GlobalState;
   readonly rate: RateLimit;
-  readonly returnPath: ReturnPathReader | undefined;
+  returnPath: ReturnPathReader | undefined;
   /** Descriptions collected on the way. */
   configuration: StructDescription | undefined;
+  readonly devices: DeviceDescription[];
+  /** Notifiers were told that it begins. */
+  notified: boolean;
   /** Where the machine was before the switchover, once it was stopped for it. */
   stoppedFrom: RunState | undefined;
   stoppedAt: number;
   /** Pages sent when the current window of measurement began. */
   sentPagesAtWindow: number;
-  /** True once the destination may have everything: from here on only it may run the guest. */
+  /** True from the moment the end mark is handed to the channel: from here on only the destination may run the guest. */
   committed: boolean;
   /** Resolves when `migrate-continue` ends a pause before the switchover. */
   readonly continueSwitchover: Promise<void>;

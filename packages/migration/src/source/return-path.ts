@@ -1,26 +1,41 @@
-import { StreamError, TransportError } from '../errors.ts';
+import { DestinationError, StreamError, TransportError } from '../errors.ts';
 import { RETURN_PATH } from '../stream/constants.ts';
-import type { StreamReader } from '../stream/reader.ts';
+import { StreamReader } from '../stream/reader.ts';
+import { RETURN_PATH_MESSAGES } from '../stream/return-path-names.ts';
+import type { MigrationChannel } from '../transport/channel.ts';
 
 /** Longest message accepted on the return path. */
 const MAX_MESSAGE = 512;
 
+/** What the source does with news from the destination. */
+export interface ReturnPathOwner {
+  /** Whether the destination may say goodbye now: everything was sent. */
+  mayEnd(): boolean;
+  /** The return path broke, or the destination has failed: no use to go on. */
+  failed(error: Error): void;
+}
+
 /**
  * What the destination says (QEMU migration/migration.c source_return_path_thread, v10.0). Reads until SHUT; an
- * error is kept for whoever waits.
+ * error is told at once and kept for whoever waits.
  */
 export class ReturnPathReader {
-  readonly #reader: StreamReader;
   /** Values of the PONGs so far. */
   readonly pongs: number[] = [];
+  readonly #reader: StreamReader;
+  readonly #owner: ReturnPathOwner;
+  readonly #ended: Promise<Error | undefined>;
   #acked = false;
-  readonly #finished: Promise<Error | undefined>;
 
-  constructor(reader: StreamReader) {
-    this.#reader = reader;
-    this.#finished = this.#run().then(
+  constructor(channel: MigrationChannel, owner: ReturnPathOwner) {
+    this.#reader = new StreamReader(channel, new Uint8Array(65536));
+    this.#owner = owner;
+    this.#ended = this.#run().then(
       () => undefined,
-      (error: Error) => error,
+      (error: Error) => {
+        owner.failed(error);
+        return error;
+      },
     );
   }
 
@@ -29,47 +44,44 @@ export class ReturnPathReader {
     return this.#acked;
   }
 
-  /** Resolves when the destination has said goodbye. @throws when it said so with an error, or broke off */
-  async finished(): Promise<void> {
-    const error = await this.#finished;
-    if (error !== undefined) throw error;
+  /** Resolves when nothing more comes: with what went wrong, or undefined after a goodbye without an error. */
+  get ended(): Promise<Error | undefined> {
+    return this.#ended;
   }
 
   async #run(): Promise<void> {
-    const reader = this.#reader;
-    while (await reader.hasMore()) {
-      await reader.ensure(4);
-      const [type, length] = [reader.u16(), reader.u16()];
-      if (length > MAX_MESSAGE)
-        throw new StreamError(`a return path message of ${length} bytes`, {
-          section: 'return path',
-          offset: reader.offset,
-        });
-      await reader.ensure(length);
-      const payload = reader.bytes(length);
-      switch (type) {
-        case RETURN_PATH.shut:
-          if (u32(payload) !== 0) throw new TransportError('the destination reports that it could not load the stream');
-          return;
-        case RETURN_PATH.pong:
-          this.pongs.push(u32(payload));
-          break;
-        case RETURN_PATH.switchoverAck:
-          this.#acked = true;
-          break;
-        default:
-          throw new StreamError(`return path message ${type} is not expected here`, {
-            section: 'return path',
-            offset: reader.offset,
-          });
-      }
-    }
+    while (await this.#reader.hasMore()) if (await this.#message()) return;
     throw new TransportError('the destination closed the return path before it had finished');
   }
-}
 
-function u32(payload: Uint8Array): number {
-  if (payload.length !== 4)
-    throw new StreamError(`a message of ${payload.length} bytes instead of 4`, { section: 'return path' });
-  return new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+  /** Reads a message; true after the last one. */
+  async #message(): Promise<boolean> {
+    const reader = this.#reader;
+    await reader.ensure(4);
+    const [type, length] = [reader.u16(), reader.u16()];
+    const message = RETURN_PATH_MESSAGES.get(type);
+    if (message === undefined) throw this.#refused(`message ${type} of ${length} bytes is not known here`);
+    const { name } = message;
+    if (length > MAX_MESSAGE || (message.length !== undefined && message.length !== length))
+      throw this.#refused(`${name} has ${length} bytes instead of ${message.length ?? `at most ${MAX_MESSAGE}`}`);
+    if (message.of !== undefined)
+      throw this.#refused(`the destination sends ${name}, and ${message.of} has not landed here yet`);
+    await reader.ensure(length);
+    switch (type) {
+      case RETURN_PATH.shut:
+        if (reader.u32() !== 0) throw new DestinationError();
+        if (!this.#owner.mayEnd()) throw this.#refused('the destination says goodbye before it has everything');
+        return true;
+      case RETURN_PATH.pong:
+        this.pongs.push(reader.u32());
+        return false;
+      default:
+        this.#acked = true;
+        return false;
+    }
+  }
+
+  #refused(text: string): StreamError {
+    return new StreamError(text, { section: 'return path', offset: this.#reader.offset });
+  }
 }

@@ -1,3 +1,4 @@
+import { deviceHook } from '../device-hook.ts';
 import { writeConfiguration } from '../sections/configuration.ts';
 import { beginSection, endSection, sendCommand, writeHeader } from '../stream/sections.ts';
 import { saveVmState } from '../vmstate/save.ts';
@@ -7,14 +8,13 @@ import { COMMAND_PING_SETUP } from './ping.ts';
 import { syncRam } from './sync.ts';
 
 /**
- * Phase 1: header, configuration, and the START sections of everything that is sent while the guest runs.
+ * Phase 2: header, configuration, and the START sections of everything that is sent while the guest runs.
  * Dirty tracking begins here.
  */
 export async function setup(ctx: SourceContext): Promise<void> {
   const { writer, wire, host, capabilities } = ctx;
-  for (const { handlers, state } of ctx.live) handlers.savePrepare?.(state);
   writeHeader(writer);
-  if (wire.sendConfiguration) ctx.configuration = writeConfiguration(writer, host, capabilities.has('validate-uuid'));
+  if (wire.sendConfiguration) ctx.configuration = writeConfiguration(writer, host, capabilities);
   if (ctx.returnPath !== undefined) {
     sendCommand(writer, 'openReturnPath');
     sendCommand(writer, 'ping', COMMAND_PING_SETUP);
@@ -22,7 +22,8 @@ export async function setup(ctx: SourceContext): Promise<void> {
   for (const { header, table, state } of ctx.full) {
     if (table.earlySetup !== true || table.needed?.(state) === false) continue;
     beginSection(writer, 'full', header);
-    saveVmState(writer, table, state);
+    const description = deviceHook(header, 'its state', () => saveVmState(writer, table, state));
+    ctx.devices.push({ name: header.idstr, instance_id: header.instanceId, ...description });
     endSection(writer, header.id, wire.sendSectionFooter);
   }
   beginSection(writer, 'start', ctx.ramHeader);
@@ -32,7 +33,7 @@ export async function setup(ctx: SourceContext): Promise<void> {
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'start', header);
-    await handlers.saveSetup?.(state, writer, liveContext(ctx));
+    await deviceHook(header, 'saveSetup', () => handlers.saveSetup?.(state, writer, liveContext(ctx)));
     endSection(writer, header.id, wire.sendSectionFooter);
   }
   writer.flush();

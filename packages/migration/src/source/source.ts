@@ -1,13 +1,17 @@
 /**
  * One outgoing migration: the list of its phases.
  *
- *   setup -> iterate -> switchover -> complete -> finish
- *                 \________\____________\__> rollBack on failure or cancel
+ *   prepare -> setup -> waitUnplug -> iterate -> switchover -> complete -> handOver -> finish
+ *         \_______\__________\____________\____________\___________\________\__> rollBack on failure or cancel
  *
- * Until `complete` sets `committed` any failure and any cancel leaves this side as the owner of the guest.
+ * Until `handOver` sets `committed` any failure and any cancel leaves this side as the owner of the guest. After it,
+ * this side takes the guest back only when the destination says that it has failed; if the destination cannot be
+ * heard any more, the guest stays stopped here (`disown`).
  */
 import { isVmStateTable, VM_PRIORITY } from '@sterna/core';
+import type { Attempt } from '../attempt.ts';
 import type { Capabilities } from '../capabilities.ts';
+import { DestinationError, MigrationCancelled, OwnershipUnknownError, TransportError } from '../errors.ts';
 import type { MigrationHost, StateSection } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
 import type { Pace } from '../pace.ts';
@@ -19,22 +23,29 @@ import { RateLimit } from '../ram/rate-limit.ts';
 import { RamSaver } from '../ram/save.ts';
 import { GlobalState, globalStateTable } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
-import { StreamReader } from '../stream/reader.ts';
 import { StreamWriter } from '../stream/writer.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type { WireProperties } from '../wire.ts';
 import { AutoConverge } from './auto-converge.ts';
+import { cleanup, notifyEnd } from './cleanup.ts';
 import { complete } from './complete.ts';
 import type { FullEntry, LiveEntry, SourceContext } from './context.ts';
 import { FairShares } from './fair-shares.ts';
-import { cleanup, finish, rollBack } from './finish.ts';
+import { finish } from './finish.ts';
+import { handOver } from './hand-over.ts';
 import { iterate } from './iterate.ts';
+import { prepare } from './prepare.ts';
 import { ReturnPathReader } from './return-path.ts';
+import { disown, rollBack } from './roll-back.ts';
 import { setup } from './setup.ts';
 import { switchover } from './switchover.ts';
+import { waitUnplug } from './wait-unplug.ts';
 
-/** What an outgoing migration is made of. */
-export interface SourceOptions {
+/** How long a broken migration listens for the destination's own word on it, in ms. */
+const LAST_WORD_MS = 50;
+
+/** What the phases of an outgoing migration need. */
+export interface ContextOptions {
   readonly host: MigrationHost;
   readonly channel: MigrationChannel;
   readonly wire: WireProperties;
@@ -47,12 +58,21 @@ export interface SourceOptions {
   readonly continueSwitchover: Promise<void>;
 }
 
+/** What an outgoing migration is made of. */
+export interface SourceOptions extends Omit<ContextOptions, 'status' | 'counters' | 'signal' | 'continueSwitchover'> {
+  readonly attempt: Attempt;
+}
+
 /** A running outgoing migration. */
 export class SourceMigration {
+  readonly #attempt: Attempt;
   readonly #ctx: SourceContext;
 
   constructor(options: SourceOptions) {
-    this.#ctx = makeContext(options);
+    const { attempt, ...rest } = options;
+    const { status, counters, signal, continueSwitchover } = attempt;
+    this.#attempt = attempt;
+    this.#ctx = makeContext({ ...rest, status, counters, signal, continueSwitchover: continueSwitchover.promise });
   }
 
   /** True once the destination may own the guest; a cancel comes too late then. */
@@ -61,31 +81,61 @@ export class SourceMigration {
   }
 
   /**
-   * Runs all phases. The state is left at `device`'s successor on success, and to the caller otherwise.
+   * Runs all phases, up to the final state.
    *
    * @throws whatever ended the migration, after the guest runs again as before
    */
   async run(): Promise<void> {
     const ctx = this.#ctx;
     try {
-      await setup(ctx);
-      ctx.status.move('setup', 'active');
+      await prepare(ctx);
+      await setupAndWait(ctx);
       await iterate(ctx);
       await switchover(ctx);
       await complete(ctx);
+      await handOver(ctx);
       finish(ctx);
-    } catch (error) {
-      await rollBack(ctx);
-      // A cancel breaks channels on purpose; what broke is not the news then.
-      ctx.signal.throwIfAborted();
+    } catch (thrown) {
+      const error = await this.#reason(thrown);
+      this.#attempt.fail(error);
+      if (error instanceof OwnershipUnknownError) disown(ctx);
+      else await rollBack(ctx);
       throw error;
     } finally {
       cleanup(ctx);
+      this.#attempt.end();
+      await notifyEnd(ctx);
     }
+  }
+
+  /** What ended the migration: the first cause that is known, which need not be what was noticed first. */
+  async #reason(thrown: unknown): Promise<unknown> {
+    const { signal, returnPath, committed, pace } = this.#ctx;
+    // A cancel breaks channels on purpose; what broke is not the news then.
+    if (signal.aborted) return new MigrationCancelled();
+    // A destination that fails closes its channel, which is often noticed before its message is read.
+    const heard = new AbortController();
+    const silence = pace.sleep(LAST_WORD_MS, heard.signal).then(() => undefined);
+    const word = await Promise.race([returnPath?.ended, silence]);
+    heard.abort();
+    if (word instanceof DestinationError) return word;
+    return committed ? new OwnershipUnknownError(thrown) : thrown;
   }
 }
 
-function makeContext(options: SourceOptions): SourceContext {
+/** As in QEMU a failed setup is told when the guest has given up what it was asked for: the migration is `active` then. */
+async function setupAndWait(ctx: SourceContext): Promise<void> {
+  const failure = await setup(ctx).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  await waitUnplug(ctx);
+  if (failure !== undefined) throw failure.error;
+  ctx.signal.throwIfAborted();
+}
+
+/** What all phases share, before the first of them. @throws TransportError when the channel cannot do what is wanted */
+export function makeContext(options: ContextOptions): SourceContext {
   const { host, channel, wire, capabilities, pace, counters } = options;
   const area = new RamArea(host);
   const globalState = new GlobalState();
@@ -95,7 +145,7 @@ function makeContext(options: SourceOptions): SourceContext {
   const now = pace.now();
   counters.startedAt = now;
   counters.expectedDowntime = options.parameters()['downtime-limit'];
-  return {
+  const ctx: SourceContext = {
     ...options,
     writer,
     ram,
@@ -108,13 +158,25 @@ function makeContext(options: SourceOptions): SourceContext {
     full,
     globalState,
     rate: new RateLimit(now, 0),
-    returnPath: capabilities.has('return-path') ? new ReturnPathReader(new StreamReader(channel)) : undefined,
+    returnPath: undefined,
     configuration: undefined,
+    devices: [],
+    notified: false,
     stoppedFrom: undefined,
     stoppedAt: 0,
     sentPagesAtWindow: 0,
     committed: false,
   };
+  if (capabilities.has('return-path')) {
+    if (!channel.bidirectional)
+      throw new TransportError(`capability return-path needs a channel with two directions, ${channel.name} has one`);
+    ctx.returnPath = new ReturnPathReader(channel, {
+      mayEnd: () => ctx.committed,
+      // Whoever writes, or waits to write, learns it now.
+      failed: (error) => channel.abort(error),
+    });
+  }
+  return ctx;
 }
 
 /** Numbers and orders the sections as the wire generation wants them. */

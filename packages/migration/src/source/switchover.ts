@@ -1,39 +1,47 @@
-import { MigrationCancelled, MigrationStateError } from '../errors.ts';
+import { deviceHook } from '../device-hook.ts';
+import { MigrationStateError } from '../errors.ts';
+import { unlessAborted } from '../pace.ts';
 import { sendCommand } from '../stream/sections.ts';
 import type { SourceContext } from './context.ts';
 import { updateRates } from './iterate.ts';
 
 /**
- * Phase 3: the guest stops here for good, unless the migration fails. The run state it had goes into
+ * Phase 5: the guest stops here for good, unless the migration fails. The run state it had goes into
  * `globalstate`, and the disks are given up before the destination can take them.
  */
 export async function switchover(ctx: SourceContext): Promise<void> {
-  const { host, status, wire, pace } = ctx;
+  const { host, wire, signal } = ctx;
   updateRates(ctx);
-  ctx.globalState.store(host.runState, wire.globalStateFlags);
-  ctx.stoppedFrom = host.runState;
-  ctx.stoppedAt = pace.now();
+  const stoppedFrom = host.runState;
+  ctx.stoppedFrom = stoppedFrom;
+  ctx.stoppedAt = ctx.pace.now();
+  ctx.globalState.store(stoppedFrom, host.wasSuspended ?? false, wire.globalStateFlags);
   await host.stop('finish-migrate');
-  let from: 'active' | 'pre-switchover' = 'active';
-  if (ctx.capabilities.has('pause-before-switchover')) {
-    move(ctx, 'active', 'pre-switchover');
-    from = 'pre-switchover';
-    await Promise.race([ctx.continueSwitchover, aborted(ctx.signal)]);
-    ctx.signal.throwIfAborted();
-  }
+  signal.throwIfAborted();
+  if (ctx.capabilities.has('pause-before-switchover')) await waitForContinue(ctx);
+  else move(ctx, 'active', 'device');
   await host.inactivateDisks?.();
-  ctx.signal.throwIfAborted();
-  if (status.value !== 'device') move(ctx, from, 'device');
-  for (const { handlers, state } of ctx.live) handlers.switchoverStart?.(state);
+  signal.throwIfAborted();
+  for (const { header, handlers, state } of ctx.live)
+    deviceHook(header, 'switchoverStart', () => handlers.switchoverStart?.(state));
   if (wire.sendSwitchoverStart) sendCommand(ctx.writer, 'switchoverStart');
+}
+
+/** The guest is stopped and the disks are still here: whoever manages both sides may prepare the other one now. */
+async function waitForContinue(ctx: SourceContext): Promise<void> {
+  move(ctx, 'active', 'pre-switchover');
+  await unlessAborted(Promise.race([ctx.continueSwitchover, broken(ctx)]), ctx.signal);
+  move(ctx, 'pre-switchover', 'device');
+}
+
+/** Rejects when the destination is heard to be gone; without a return path it cannot be heard. */
+async function broken({ returnPath }: SourceContext): Promise<never> {
+  const error = await returnPath?.ended;
+  return error === undefined ? new Promise<never>(() => {}) : Promise.reject(error);
 }
 
 function move(ctx: SourceContext, from: 'active' | 'pre-switchover', to: 'pre-switchover' | 'device'): void {
   if (ctx.status.move(from, to)) return;
-  if (ctx.signal.aborted) throw new MigrationCancelled();
+  ctx.signal.throwIfAborted();
   throw new MigrationStateError(`the migration is ${ctx.status.value}, not ${from}`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

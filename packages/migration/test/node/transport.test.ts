@@ -106,9 +106,15 @@ describe('files and commands', () => {
     expectArrived(both);
   });
 
-  test('a command that fails is a failed migration', async () => {
+  test('a command that fails at its end is a failed migration, and may have passed the guest on', async () => {
     const both = machines();
-    await expect(both.out.migrate('exec:cat > /dev/null; exit 3')).rejects.toThrow('status 3');
+    await expect(both.out.migrate('exec:cat > /dev/null; exit 3')).rejects.toMatchObject({
+      code: 'STERNA_ERR_OWNERSHIP_UNKNOWN',
+      message: expect.stringContaining('status 3'),
+    });
+    expect(both.out.query().status).toBe('failed');
+    expect(both.source.runState).toBe('postmigrate');
+    await both.out.cont();
     expect(both.source.runState).toBe('running');
   });
 

@@ -1,0 +1,34 @@
+import { isLive, type RunState } from '@sterna/core';
+import { messageOf } from '../errors.ts';
+import type { DestinationContext } from './context.ts';
+
+/**
+ * Phase 5: this side owns the guest, which goes on as it was on the source: one that ran or slept does so again,
+ * unless `autostart` is false. Disks are taken over at the last moment, when the guest starts; a machine that stays
+ * stopped takes them at `cont`.
+ */
+export async function takeOver({ host, globalState, seen }: DestinationContext, autostart: boolean): Promise<void> {
+  // A source that does not say was running.
+  const known = seen.has('globalstate/0');
+  const state: RunState = known ? globalState.runState : 'running';
+  if (host.wasSuspended !== undefined) host.wasSuspended = known && globalState.wasSuspended;
+  if (!isLive(state)) host.setRunState(landed(state));
+  else if (!autostart) host.setRunState('paused');
+  else await start(host);
+}
+
+/** Without its disks the guest is here and stopped; `cont` tries again. */
+async function start(host: DestinationContext['host']): Promise<void> {
+  try {
+    await host.activateDisks?.();
+    host.start();
+  } catch (error) {
+    host.report?.(`the guest has arrived and stays stopped: ${messageOf(error)}`);
+    host.setRunState('paused');
+  }
+}
+
+/** States that only make sense on the source become `paused`. */
+function landed(state: RunState): RunState {
+  return state === 'finish-migrate' || state === 'inmigrate' || state === 'postmigrate' ? 'paused' : state;
+}
