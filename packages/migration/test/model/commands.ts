@@ -148,9 +148,8 @@ const stopSource = command('source: stop', (model, real) => {
 
 const contSource = command('source: cont', async (model, real) => {
   await real.source.cont();
-  const { source } = model;
-  if (source.run !== 'paused' || !(source.status === undefined || source.status === 'active')) return;
-  source.run = 'running';
+  if (model.source.run !== 'paused') return;
+  model.source.run = 'running';
   model.wanted = 'running';
 });
 

@@ -56,7 +56,7 @@ export class SimLink {
   #writers: (() => void)[] = [];
   /** The next mark comes first. */
   readonly #marks: { readonly at: number; readonly callback: () => void }[] = [];
-  /** Everything that was written. */
+  /** Everything that a writer may think to have written. */
   readonly written: Uint8Array[] = [];
 
   constructor(lane: Lane, shape: NetworkShape, random: Random) {
@@ -67,7 +67,11 @@ export class SimLink {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#writeError) throw this.#writeError;
+    if (this.#writeError) {
+      // Who wrote cannot know that none of it has left.
+      this.written.push(bytes.slice());
+      throw this.#writeError;
+    }
     if (this.#noMoreWrites) throw new TransportError('write after the end of the channel');
     for (let from = 0; from < bytes.length; ) {
       const room = this.#shape.buffer - this.#inside;
@@ -205,6 +209,9 @@ export class SimLink {
   }
 }
 
+/** What the calls of a dead process come to. */
+const never = new Promise<never>(() => {});
+
 /** One end of a connection. */
 export class SimChannel implements MigrationChannel {
   readonly name: string;
@@ -224,10 +231,10 @@ export class SimChannel implements MigrationChannel {
     this.#in = incoming;
   }
   write(bytes: Uint8Array): Promise<void> {
-    return this.#out.write(bytes);
+    return this.lane.frozen ? never : this.#out.write(bytes);
   }
   read(): Promise<Uint8Array | undefined> {
-    return this.#in.read();
+    return this.lane.frozen ? never : this.#in.read();
   }
   async end(): Promise<void> {
     this.#out.end();
