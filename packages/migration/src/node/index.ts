@@ -1,4 +1,5 @@
 export { descriptorChannel } from './descriptor.ts';
+export { DirectorySnapshotStore } from './directory-store.ts';
 export { execChannel } from './exec.ts';
 export { FileChannel, openForWriting } from './file.ts';
 export { listenDescriptor, listenSocket, type SocketAddress, socketChannel } from './socket.ts';
