@@ -13,6 +13,7 @@ import {
   parseName,
   parseRtc,
   parseSmp,
+  parseSnapshotStore,
   parseUuid,
   unsupported,
 } from './option-values.ts';
@@ -169,6 +170,10 @@ export const OPTION_TABLE: readonly OptionRow[] = [
     if (process !== undefined) o.processName = process;
   }),
   row('uuid', 'UUID', "guest's UUID", (_o, text) => ({ uuid: parseUuid(text) })),
+  row('snapshot-store', 'dir=PATH[,name=NAME]', 'directory for snapshots (savevm, snapshot-save)', (_o, text) => ({
+    snapshotStore: parseSnapshotStore(text),
+  })),
+  row('loadvm', 'NAME', 'begins with a saved snapshot', (_o, text) => ({ loadvm: text })),
   row('pidfile', 'FILE', 'writes the process id there', (_o, text) => ({ pidfile: text })),
   row('daemonize', undefined, 'goes to the background once everything is set up', () => ({ daemonize: true })),
   row('rtc', '[base=utc|localtime|DATE][,clock=host|vm]', 'real-time clock', (o, text) => {
@@ -210,7 +215,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   hdc: true,
   hdd: true,
   k: true,
-  loadvm: true,
   'mem-path': true,
   'mem-prealloc': false,
   msg: true,

@@ -1,5 +1,5 @@
 import { ConfigError, type CpuTopology, OptionReader, parseOptionList, parseSize } from '@sterna/core';
-import type { AccelOption, DeviceOption, MonitorOption } from './options.ts';
+import type { AccelOption, DeviceOption, MonitorOption, SnapshotStoreOption } from './options.ts';
 
 /** Makes the error for a value that cannot be used. */
 export function badValue(option: string, message: string): ConfigError {
@@ -233,6 +233,18 @@ export function parseAccel(text: string): AccelOption {
     ...(hotSpotFile === undefined ? {} : { hotSpotFile }),
   };
 }
+
+/** `-snapshot-store dir=PATH[,name=NAME]`. */
+export function parseSnapshotStore(text: string): SnapshotStoreOption {
+  const reader = new OptionReader(parseOptionList(text, 'dir'), '-snapshot-store');
+  const directory = reader.required('dir');
+  const name = reader.string('name') ?? SNAPSHOT_STORE;
+  reader.finish();
+  return { name, directory };
+}
+
+/** Name of the place for snapshots when the user gives it none. */
+export const SNAPSHOT_STORE = 'snapshots';
 
 /** `-action reboot=...,shutdown=...`. */
 export function parseAction(text: string): { reboot?: 'reset' | 'shutdown'; shutdown?: 'poweroff' | 'pause' } {

@@ -21,6 +21,13 @@ export interface MonitorOption {
   readonly origin: string;
 }
 
+/** What `-snapshot-store` says. */
+export interface SnapshotStoreOption {
+  /** What `vmstate` and `devices` call it. */
+  readonly name: string;
+  readonly directory: string;
+}
+
 /** What `-accel` says. */
 export interface AccelOption {
   readonly translation: TranslationOptions;
@@ -59,6 +66,10 @@ export interface SystemOptions {
   name?: string;
   processName?: string;
   uuid?: string;
+  /** Place for snapshots. */
+  snapshotStore?: SnapshotStoreOption;
+  /** Snapshot that the machine begins with. */
+  loadvm?: string;
   pidfile?: string;
   daemonize: boolean;
   plugins: string[];

@@ -24,6 +24,8 @@ export interface MachineConfig {
   readonly devices?: readonly DeviceSpec[];
   /** Block nodes, in the shape of `blockdev-add`'s arguments; devices name them in `drive`. */
   readonly blockdevs?: readonly Readonly<Record<string, unknown>>[];
+  /** Directory for snapshots. */
+  readonly snapshots?: string;
   /** Character backends by id, in `-chardev` form. */
   readonly chardevs?: Readonly<Record<string, string>>;
   /** Backends of the serial ports, in `-serial` form. */

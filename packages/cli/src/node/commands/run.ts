@@ -22,6 +22,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
   --name NAME         name of the machine; default: the file's, else the file's name
   --plugin SPEC       loads a plugin: an installed package or a file (may repeat)
   --incoming URI      waits for a migration: unix:PATH, tcp:HOST:PORT, or defer
+  --loadvm NAME       begins with a snapshot that was saved under this name
   --paused            does not start the guest
   --serial BACKEND    serial port, as after -serial of sterna-system-x86_64
   --json              prints one line of JSON when the machine is up
@@ -31,6 +32,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
       name: 'value',
       plugin: 'values',
       incoming: 'value',
+      loadvm: 'value',
       paused: 'switch',
       serial: 'values',
       json: 'switch',
@@ -43,12 +45,14 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
     const registry = await makeRegistry(options.values.get('plugin') ?? []);
     for (const plugin of config.plugins ?? []) registry.add(plugin);
     const incoming = single(options, 'incoming');
+    const loadvm = single(options, 'loadvm');
     const serials = options.values.get('serial');
     const name = single(options, 'name') ?? config.name ?? basename(path).replace(/(\.config)?\.[cm]?[jt]s$/, '');
     const plan = planFromConfig(config, dirname(path), registry, {
       name,
       autostart: !options.switches.has('paused'),
       ...(incoming === undefined ? {} : { incoming }),
+      ...(loadvm === undefined ? {} : { loadvm }),
       ...(serials === undefined ? {} : { serials }),
     });
     const socket = publishedSocket(name);

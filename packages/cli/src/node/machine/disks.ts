@@ -8,6 +8,7 @@ import {
   type Machine,
   type PluginRegistry,
   type Scope,
+  SnapshotDisks,
 } from '@sterna/core';
 import { nodeEventLoop } from '@sterna/core/node';
 import type { MonitorEvent } from '@sterna/qmp';
@@ -58,6 +59,12 @@ export class Disks {
     }
     scope.provide(BlockBackends, layer);
     scope.provide(BlockActivation, layer);
+    scope.provide(SnapshotDisks, {
+      // No driver here keeps snapshots yet.
+      get unsupported() {
+        return layer.backends.filter(({ root }) => !root.readOnly).map(({ settings }) => settings.name);
+      },
+    });
     return disks;
   }
 

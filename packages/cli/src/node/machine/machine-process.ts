@@ -1,4 +1,5 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   type LogSink,
   Machine,
@@ -24,15 +25,19 @@ import { firmwareFinder } from '@sterna/machine-microvm/node';
 import {
   defaultParameters,
   MachineMigrationHost,
+  MachineSnapshotHost,
   type MigrationAddress,
   MigrationController,
   Pace,
   type ParameterName,
   parseMigrationChannels,
   parseMigrationUri,
+  type SnapshotStore,
+  Snapshots,
   type WireGeneration,
+  wireProperties,
 } from '@sterna/migration';
-import { NodeMigrationTransport } from '@sterna/migration/node';
+import { DirectorySnapshotStore, NodeMigrationTransport } from '@sterna/migration/node';
 import { HmpMonitor, QmpSession } from '@sterna/qmp';
 import { type CharDevices, openCharDevices } from './char-devices.ts';
 import { Disks } from './disks.ts';
@@ -86,27 +91,38 @@ export class MachineProcess {
     disks.follow(this.machine);
     this.#translator = translator;
     this.machine.onEnd = (end) => this.#machineEnded(end);
-    this.controller = new MigrationController(
-      new MachineMigrationHost(this.machine, {
-        event: (event) => this.target.emit(event),
-        report: (text) => log('warn', 'migration', text),
-      }),
-      {
-        transport: new NodeMigrationTransport(this.#descriptors),
-        pace: new Pace(nodeEventLoop, nodeHostClock),
-        wire: wireOf(plan),
-        wireOverrides: globals.wire,
-      },
-    );
+    const migrationHost = new MachineMigrationHost(this.machine, {
+      event: (event) => this.target.emit(event),
+      report: (text) => log('warn', 'migration', text),
+    });
+    this.controller = new MigrationController(migrationHost, {
+      transport: new NodeMigrationTransport(this.#descriptors),
+      pace: new Pace(nodeEventLoop, nodeHostClock),
+      wire: wireOf(plan),
+      wireOverrides: globals.wire,
+    });
     applyMigrationGlobals(this.controller, globals);
     this.controller.autostart = plan.autostart;
-    this.target = new MachineTarget(this.machine, this.controller, disks.layer, chardevs.listing, this.#descriptors, {
-      expectsIncoming: plan.incoming !== undefined,
-      quit: (cause) => this.quit(cause),
-      gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
-      incomingFailed: () => this.quit('host-error', 1),
-      migrating: () => warnAboutTsc(tsc, log),
-    });
+    const snapshots = new Snapshots(
+      new MachineSnapshotHost(this.machine, migrationHost, () => this.controller.migrating),
+      snapshotStores(plan),
+      wireProperties(wireOf(plan), globals.wire),
+    );
+    this.target = new MachineTarget(
+      this.machine,
+      this.controller,
+      snapshots,
+      disks.layer,
+      chardevs.listing,
+      this.#descriptors,
+      {
+        expectsIncoming: plan.incoming !== undefined,
+        quit: (cause) => this.quit(cause),
+        gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
+        incomingFailed: () => this.quit('host-error', 1),
+        migrating: () => warnAboutTsc(tsc, log),
+      },
+    );
     this.#gdb = new GdbServer(this.machine, this.target, chardevs, () => this.quit('host-ui'));
     for (const { mode, backend, pretty } of chardevs.monitors) {
       this.#monitors.push(
@@ -150,7 +166,11 @@ export class MachineProcess {
 
   /** Starts the guest, or waits for one to come in. */
   start(): void {
-    const { incoming, autostart } = this.#plan;
+    const { incoming, autostart, loadvm } = this.#plan;
+    if (incoming === undefined && loadvm !== undefined) {
+      void this.#startFrom(loadvm);
+      return;
+    }
     if (incoming === undefined) {
       if (autostart) this.machine.start();
       return;
@@ -159,6 +179,17 @@ export class MachineProcess {
     if (incoming === 'defer') return;
     // The controller has reported the reason.
     this.controller.migrateIncoming(incomingAddress(incoming)).catch(() => this.quit('host-error', 1));
+  }
+
+  /** Begins with a snapshot; without it there is nothing to run. */
+  async #startFrom(snapshot: string): Promise<void> {
+    try {
+      await this.target.snapshots.load(snapshot);
+      if (this.#plan.autostart) await this.target.cont();
+    } catch (error) {
+      process.stderr.write(`sterna: -loadvm ${snapshot}: ${(error as Error).message}\n`);
+      this.quit('host-error', 1);
+    }
   }
 
   /** Runs when the process ends, before character backends close. */
@@ -210,6 +241,7 @@ export class MachineProcess {
 
   async #closeAll(code: number): Promise<void> {
     this.controller.cancel();
+    this.target.jobs.cancelAll();
     this.#writeHotSpots();
     await this.machine.dispose();
     this.#translator?.[Symbol.dispose]();
@@ -273,6 +305,12 @@ export function processScope(registry: PluginRegistry, translator?: RegionTransl
 
 function incomingAddress(text: string): MigrationAddress {
   return text.startsWith('{') ? parseMigrationChannels([JSON.parse(text)]) : parseMigrationUri(text);
+}
+
+/** The place for snapshots, if there is one: a name for commands, and a directory. */
+function snapshotStores({ snapshotStore, directory }: MachinePlan): readonly SnapshotStore[] {
+  if (snapshotStore === undefined) return [];
+  return [new DirectorySnapshotStore(snapshotStore.name, resolve(directory, snapshotStore.directory))];
 }
 
 function wireOf({ properties }: MachinePlan): WireGeneration {

@@ -1,11 +1,20 @@
 import { type BlockLayer, describeDisks, describeNodes, infoBlock } from '@sterna/block';
-import { cpuPlace, isRunning, type Machine, RingbufBackend, type ShutdownCause, SternaError } from '@sterna/core';
+import {
+  cpuPlace,
+  isRunning,
+  JobList,
+  type Machine,
+  RingbufBackend,
+  type ShutdownCause,
+  SternaError,
+} from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
   type MigrationAddress,
   type MigrationController,
   parseMigrationChannels,
   parseMigrationUri,
+  type Snapshots,
 } from '@sterna/migration';
 import type { MigrationDestination, MonitorBlocks, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
 import { VERSION } from '../../version.ts';
@@ -36,6 +45,8 @@ export class MachineTarget implements MonitorTarget {
   readonly cpus: MonitorTarget['cpus'];
   readonly migration: MonitorMigration;
   readonly blocks: MonitorBlocks;
+  readonly jobs = new JobList((id, status) => this.emit({ event: 'JOB_STATUS_CHANGE', data: { status, id } }));
+  readonly snapshots: Snapshots;
   readonly descriptors: PassedDescriptors;
   readonly #layer: BlockLayer;
   readonly #chardevs: readonly ChardevListing[];
@@ -47,11 +58,13 @@ export class MachineTarget implements MonitorTarget {
   constructor(
     machine: Machine,
     controller: MigrationController,
+    snapshots: Snapshots,
     layer: BlockLayer,
     chardevs: readonly ChardevListing[],
     descriptors: PassedDescriptors,
     host: TargetHost,
   ) {
+    this.snapshots = snapshots;
     this.#layer = layer;
     this.blocks = blocksOf(layer);
     this.#chardevs = chardevs;
@@ -106,7 +119,8 @@ export class MachineTarget implements MonitorTarget {
   async stop(): Promise<void> {
     const { runState } = this.#machine;
     if (runState === 'inmigrate') this.#controller.autostart = false;
-    else if (isRunning(runState)) {
+    else if (this.#stoppedForSnapshot) this.snapshots.goOn(false);
+    else if (isLive(runState)) {
       this.#machine.stop('paused');
       await this.#layer.settle();
       await this.#layer.flushAll();
@@ -116,14 +130,17 @@ export class MachineTarget implements MonitorTarget {
   /** Disks that were given up become ours again, or the guest does not run. */
   async cont(): Promise<void> {
     const { runState } = this.#machine;
-    if (runState === 'inmigrate') this.#controller.autostart = true;
-    else if (runState === 'finish-migrate')
-      throw new SternaError('STERNA_ERR_RUN_STATE', 'the migration is at its end; wait for it');
+    if (this.#stoppedForSnapshot) this.snapshots.goOn(true);
+    else if (runState === 'restore-vm')
+      throw new SternaError(
+        'STERNA_ERR_RUN_STATE',
+        'a snapshot was loaded only in part; reset the machine or load another one',
+      );
     else if (runState === 'shutdown' || runState === 'internal-error' || runState === 'guest-panicked') {
       throw new SternaError('STERNA_ERR_RUN_STATE', `the machine is in state ${runState} and must be reset first`);
     } else {
-      if (!this.#layer.active) await this.#layer.activateAll();
-      this.#machine.start();
+      this.#checkNoSnapshot();
+      await this.#controller.cont();
     }
   }
 
@@ -132,11 +149,25 @@ export class MachineTarget implements MonitorTarget {
   }
 
   reset(): void {
+    this.#checkNoSnapshot();
     this.#machine.requestReset('host-qmp-system-reset');
     const { runState } = this.#machine;
     // A machine that stood still does so after the reset too, ready to start.
     if (!isRunning(runState) && runState !== 'inmigrate' && runState !== 'finish-migrate')
       this.#machine.setRunState('prelaunch');
+  }
+
+  /** The guest ran when its snapshot began, and stands still for it now. */
+  get #stoppedForSnapshot(): boolean {
+    const { runState } = this.#machine;
+    return runState === 'save-vm' || (runState === 'restore-vm' && this.snapshots.busy === 'loaded');
+  }
+
+  /** Keeps hands off a machine whose state is being written or read. */
+  #checkNoSnapshot(): void {
+    const { busy } = this.snapshots;
+    if (busy === 'saved' || busy === 'loaded')
+      throw new SternaError('STERNA_ERR_RUN_STATE', `a snapshot is being ${busy}; wait for its end`);
   }
 
   saveMemory(address: number, size: number, path: string): void {
@@ -148,6 +179,14 @@ export class MachineTarget implements MonitorTarget {
       bus.read(address + done, bytes);
       host.files.append(path, bytes);
     }
+  }
+
+  get canWakeUp(): boolean {
+    return this.#machine.canWakeUp;
+  }
+
+  wakeUp(): void {
+    this.#machine.wakeUp('other');
   }
 
   powerDown(): void {
@@ -185,14 +224,17 @@ export class MachineTarget implements MonitorTarget {
     const { hooks, setup } = this.#machine;
     const byGuest = (cause: ShutdownCause) => cause.startsWith('guest');
     hooks.runState.tap('monitor', (state, previous) => {
-      if (isRunning(state)) this.emit({ event: 'RESUME' });
+      if (isLive(state) && isLive(previous)) this.emit({ event: state === 'suspended' ? 'SUSPEND' : 'WAKEUP' });
+      else if (isLive(state)) this.emit({ event: 'RESUME' });
       // When the end of the machine ends the process, SHUTDOWN has said so already.
-      else if (isRunning(previous) && (state !== 'shutdown' || setup.actions?.shutdown === 'pause'))
+      else if (isLive(previous) && (state !== 'shutdown' || setup.actions?.shutdown === 'pause'))
         this.emit({ event: 'STOP' });
     });
-    hooks.reset.tap('monitor', (cause) =>
-      this.emit({ event: 'RESET', data: { guest: byGuest(cause), reason: cause } }),
-    );
+    hooks.reset.tap('monitor', (cause) => {
+      // Part of a load, which is told by STOP and RESUME.
+      if (cause === 'snapshot-load') return;
+      this.emit({ event: 'RESET', data: { guest: byGuest(cause), reason: cause } });
+    });
     hooks.shutdown.tap('monitor', (cause) =>
       this.emit({ event: 'SHUTDOWN', data: { guest: byGuest(cause), reason: cause } }),
     );

@@ -18,7 +18,8 @@ import {
   unknownNameHint,
 } from '@sterna/core';
 import { deviceSpec } from '../../system/device-spec.ts';
-import type { MonitorOption, SystemOptions } from '../../system/options.ts';
+import { SNAPSHOT_STORE } from '../../system/option-values.ts';
+import type { MonitorOption, SnapshotStoreOption, SystemOptions } from '../../system/options.ts';
 
 /** A machine to run in this process: names resolved, files and sockets not yet opened. */
 export interface MachinePlan {
@@ -53,6 +54,9 @@ export interface MachinePlan {
   readonly uuid: string | undefined;
   readonly autostart: boolean;
   readonly incoming: string | undefined;
+  readonly snapshotStore: SnapshotStoreOption | undefined;
+  /** Snapshot that the machine begins with. */
+  readonly loadvm: string | undefined;
   /** Device of the gdb server. */
   readonly gdb: string | undefined;
   readonly logGuestErrors: boolean;
@@ -100,6 +104,8 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     uuid: options.uuid,
     autostart: options.autostart,
     incoming: options.incoming,
+    snapshotStore: options.snapshotStore,
+    loadvm: options.loadvm,
     gdb: options.gdb,
     logGuestErrors: options.logGuestErrors,
     logFile: options.logFile,
@@ -123,6 +129,8 @@ function consoles(options: SystemOptions): Pick<MachinePlan, 'serials' | 'monito
 export interface RunOptions {
   readonly name?: string;
   readonly incoming?: string;
+  /** Snapshot to begin with. */
+  readonly loadvm?: string;
   readonly autostart: boolean;
   readonly serials?: readonly string[];
 }
@@ -186,6 +194,8 @@ export function planFromConfig(
     uuid: config.uuid,
     autostart: run.autostart,
     incoming: run.incoming,
+    snapshotStore: config.snapshots === undefined ? undefined : { name: SNAPSHOT_STORE, directory: config.snapshots },
+    loadvm: run.loadvm,
     gdb: undefined,
     logGuestErrors: false,
     logFile: undefined,
