@@ -1,12 +1,13 @@
 import type { Val } from '@sterna/wasm';
 import type { Int, ReadModifyWrite } from '../semantics/machine.ts';
 import type { Operand } from '../semantics/operand.ts';
+import { Seg } from '../semantics/vectors.ts';
 import { cellAddress } from '../state/layout.ts';
 import { STATE_BASE, TLB } from '../state/memory-map.ts';
 import { commitRmw, PROBE, probeRmw } from './access.ts';
 import { cutOffset, eaAny, linearAny } from './address.ts';
 import { InterpMemory } from './interp-memory.ts';
-import { REC } from './records.ts';
+import { ADDR, REC } from './records.ts';
 import { LOADS, STORES, width } from './widths.ts';
 
 /** Operands by the fields of the record at `pc`. */
@@ -150,8 +151,36 @@ export abstract class InterpOperands extends InterpMemory {
   }
 
   #checked(desc: Val<'i32'>, offset: Val<'i64'>, bytes: number, write: boolean): Val<'i64'> {
+    // 64-bit addresses are of 64-bit mode, where segments have bases only
+    if (this.variant.addressSize === 64) {
+      const seg = this.and(this.shrU(desc, ADDR.segShift), 7);
+      return this.let(this.add(offset, this.get('segEff', seg.isConst ? seg.lo : seg)));
+    }
+    const check = (): void => this.#checkSegment(desc, offset, bytes, write);
+    if (this.variant.addressSize !== 32 || (write && !desc.isConst)) {
+      check();
+      return this.let(this.get('temp', 7));
+    }
+    // flat data segments: FS and GS never are, as in 64-bit mode they have bases
+    const linear = this.let(offset);
+    const flat = this.and(
+      this.and(this.get('flatSegments'), 0xf & ~(write ? 1 << Seg.CS : 0)),
+      this.shl(this.i32(1), this.and(this.shrU(desc, ADDR.segShift), 7)),
+    );
+    this.if(
+      this.eqz(flat),
+      () => {
+        check();
+        this.set(linear, this.get('temp', 7));
+      },
+      undefined,
+      false,
+    );
+    return linear;
+  }
+
+  #checkSegment(desc: Val<'i32'>, offset: Val<'i64'>, bytes: number, write: boolean): void {
     this.invoke(linearAny, desc, offset, this.i32(bytes | (write ? PROBE.WRITE : 0)));
-    return this.let(this.get('temp', 7));
   }
 
   baseIsSp(op: Operand): Val<'i32'> {

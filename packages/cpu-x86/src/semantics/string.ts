@@ -2,7 +2,7 @@ import type { Val } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import { def } from './def.ts';
 import type { Int, Machine } from './machine.ts';
-import { copyRun, copyRunBackward, fillRun } from './string-run.ts';
+import { copyRun, copyRunBackward, fillRun, RUN_BYTES } from './string-run.ts';
 import { compareRun, scanRun } from './string-search.ts';
 import { Flag, Reg, Seg } from './vectors.ts';
 
@@ -14,8 +14,6 @@ const BURST = 256;
 const COMPARE_BURST = 32;
 /** The same where the next ones may go together again: an element that crosses a page stands in the way of the others. */
 const RUN_BURST = 8;
-/** Pages' worth of elements handled at once before events are let in. */
-const MAX_RUNS = 16;
 
 function addressBits(m: Machine): 16 | 32 | 64 {
   return m.variant.addressSize as 16 | 32 | 64;
@@ -63,14 +61,15 @@ function string(name: string, opcode: number, body: Body): void {
     const count = pointer(m, Reg.CX);
     m.if(m.ne(count, 0), () => {
       if (body.run !== undefined) {
-        const runs = m.local('i32');
-        m.set(runs, MAX_RUNS);
+        const left = m.local('i64');
+        m.set(left, m.i64(RUN_BYTES / (bits / 8)));
         m.block((single) => {
           m.loop((again) => {
+            const most = m.let(m.select(m.ltU(left, count), left, count));
             m.if(
               m.gtS(step, 0),
-              () => body.run!(m, bits, count, false),
-              () => body.run!(m, bits, count, true),
+              () => body.run!(m, bits, most, false),
+              () => body.run!(m, bits, most, true),
               true,
             );
             const done = m.let(m.get('temp', 6));
@@ -80,8 +79,8 @@ function string(name: string, opcode: number, body: Body): void {
             if (body.compares) m.br(single);
             else {
               m.if(m.eqz(count), () => m.done());
-              m.set(runs, m.sub(runs, 1));
-              m.brIf(again, runs);
+              m.set(left, m.sub(left, done));
+              m.brIf(again, m.ne(left, 0));
               m.repeat();
             }
           });
