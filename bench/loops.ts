@@ -210,8 +210,8 @@ function rep(name: string, instruction: string, kib: number, size: number): Loop
     group: 'REP MOVS and STOS',
     setup: 'mov edx, esi',
     body: `mov esi, edx\nlea pdi, [psi + 0x20000]\nmov ecx, ${(kib * 1024) / size}\nmov eax, ebp\n${instruction}`,
-    iterations: kib === 4 ? 4_000_000 : 200_000,
-    peerShare: 1 / 40,
+    iterations: kib === 4 ? 16_000_000 : 800_000,
+    peerShare: 1 / 160,
   };
 }
 
