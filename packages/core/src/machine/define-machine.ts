@@ -35,6 +35,8 @@ export interface MachineConfig {
   /** `DRIVER.PROP` values, as `-global`. */
   readonly globals?: Readonly<Record<string, string>>;
   readonly rtc?: { readonly base?: 'utc' | 'localtime' | string; readonly clock?: 'host' | 'vm' };
+  /** Refuses devices and blockers that forbid migration, as `-only-migratable`. */
+  readonly onlyMigratable?: boolean;
   /** How guest code is translated, as `-accel`. */
   readonly accel?: TranslationOptions;
   /** Virtual time counts instructions: `shift` is log2(ns per instruction). */
