@@ -202,6 +202,7 @@ export class DeviceInstance implements RealizedDevice {
 
   /** One phase of the three-phase reset. */
   reset(phase: 'enter' | 'hold' | 'exit'): void {
+    if (!this.#alive) return;
     const { reset } = this.type.descriptor;
     if (typeof reset === 'function') {
       if (phase === 'hold') reset(this.state);

@@ -16,6 +16,11 @@ export class TimerQueue {
     return this.#armed.length === 0 ? Number.POSITIVE_INFINITY : this.#armed[0]!.expiryNs;
   }
 
+  /** The timers that are armed, in order of expiry; for tests and monitors. */
+  get armed(): readonly { readonly name: string; readonly expiryNs: number }[] {
+    return this.#armed;
+  }
+
   /** Fires what is due at `now`; a timer that re-arms itself in the past fires once per call. */
   run(now: number): void {
     if (this.deadline > now) return;

@@ -1,0 +1,79 @@
+import { DeviceHarness } from '../../harness/device-harness.ts';
+import { HostAccessError } from '../../harness/host-guard.ts';
+import { changedFields, describeChanges, fieldsOf } from '../../snapshot/fields.ts';
+import { behaviourDifference } from '../compare.ts';
+import { OperationError, perform } from '../operations.ts';
+import { ConformanceError, type Operation, type Subject } from '../options.ts';
+
+/** The guest can do what it wants, and the device answers. */
+export async function survivesGuest({ type, options, operations }: Subject): Promise<void> {
+  await using harness = new DeviceHarness(type, options);
+  try {
+    perform(harness, operations);
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    if (error.cause instanceof HostAccessError) throw new ConformanceError(error.cause.message);
+    throw new ConformanceError(
+      `the device throws at the guest in ${error.message}. Hardware answers something; report guest errors to Logger.guestError`,
+      { cause: error },
+    );
+  }
+  if (harness.machine.runState === 'internal-error')
+    throw new ConformanceError('the machine ended with an internal error while the device was used');
+}
+
+/** The same operations end the same. */
+export async function isDeterministic({ type, options, operations }: Subject): Promise<void> {
+  await using first = new DeviceHarness(type, options);
+  await using second = new DeviceHarness(type, options);
+  const difference = behaviourDifference(operations, perform(first, operations), perform(second, operations));
+  if (difference !== undefined)
+    throw new ConformanceError(
+      `two devices that were used alike behave differently: ${difference}. Something is shared between them (a module's variable?) or comes from the host`,
+    );
+}
+
+/** Nothing of an unrealized device is left in the machine. */
+export async function leavesNothing({ type, options, operations }: Subject): Promise<void> {
+  await using harness = new DeviceHarness(type, options);
+  perform(harness, operations);
+  const { machine } = harness;
+  harness.unrealize();
+  const left: string[] = [];
+  for (const { name } of harness.timers) left.push(`timer '${name}'`);
+  for (const { region } of [...machine.physical.flat, ...machine.ports.flat])
+    if (region.name.startsWith('dut.')) left.push(`region '${region.name}'`);
+  for (const mode of ['normal', 'cpr-reboot'] as const)
+    for (const reason of machine.blockers.reasons(mode)) left.push(`migration blocker '${reason}'`);
+  if (left.length > 0)
+    throw new ConformanceError(`unrealize leaves ${left.join(', ')}; get it by a service, or undo it in unrealize`);
+  const { state } = harness;
+  for (const operation of [...operations, ...AFTERWARDS]) {
+    const fields = fieldsOf(state);
+    const edges = harness.irqs.edges.length;
+    harness.output();
+    operation.run(harness);
+    const changed = changedFields(fields, fieldsOf(state));
+    const acts =
+      changed.length > 0
+        ? `its field ${describeChanges(changed.slice(0, 1), 'then')} changes`
+        : harness.irqs.edges.length > edges
+          ? 'it drives an interrupt line'
+          : harness.output() !== ''
+            ? 'it writes to its character backend'
+            : undefined;
+    if (acts !== undefined)
+      throw new ConformanceError(
+        `the device still acts after unrealize: in '${operation.name}' ${acts}. A tap or listener was left behind; add what is not the framework's in realize and take it away in unrealize`,
+      );
+  }
+}
+
+/** What may wake a listener that was left behind. */
+const AFTERWARDS: readonly Operation[] = [
+  { name: 'the machine stops', run: (h) => h.stop() },
+  { name: 'the machine goes on', run: (h) => h.start() },
+  { name: '10 s pass', run: (h) => h.advance(10_000_000_000) },
+  { name: 'input comes', run: (h) => h.type('x') },
+  { name: 'the machine is reset', run: (h) => h.reset() },
+];

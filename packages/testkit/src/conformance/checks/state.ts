@@ -1,0 +1,149 @@
+import { DeviceHarness } from '../../harness/device-harness.ts';
+import { differenceOf, loadDevice, type SavedDevice, saveDevice } from '../../snapshot/device-stream.ts';
+import { changedFields, describeChanges, type Fields, fieldsOf } from '../../snapshot/fields.ts';
+import { observe, observedDifference, timerDifference } from '../../snapshot/observe.ts';
+import { behaviourDifference } from '../compare.ts';
+import { perform } from '../operations.ts';
+import { ConformanceError, type ConformanceOptions, type Subject } from '../options.ts';
+
+type Changes = ReturnType<typeof changedFields>;
+
+/** Leaves out the fields that the author has declared transient. */
+export function withoutTransient(changes: Changes, { transient = [] }: ConformanceOptions): Changes {
+  return changes.filter(
+    ({ path }) =>
+      !transient.some((name) => path === name || path.startsWith(`${name}[`) || path.startsWith(`${name}.`)),
+  );
+}
+
+/** A new device with the state of another in it. Both are stopped. */
+export async function moved(from: DeviceHarness, { type, options }: Subject): Promise<DeviceHarness> {
+  from.stop();
+  const saved = await saveDevice(from);
+  const to = new DeviceHarness(type, options);
+  to.stop();
+  to.ram.set(from.ram);
+  await loadDevice(to, saved);
+  return to;
+}
+
+/** Saving leaves no trace in the device. */
+export async function saveIsPure({ type, options, operations }: Subject): Promise<void> {
+  await using harness = new DeviceHarness(type, options);
+  await using untouched = new DeviceHarness(type, options);
+  for (const [i, operation] of operations.entries()) {
+    perform(harness, [operation]);
+    const [fields, seen] = [fieldsOf(harness.state), observe(harness)];
+    harness.stop();
+    const first = await saveDevice(harness);
+    const second = await saveDevice(harness);
+    harness.start();
+    const changed = withoutTransient(changedFields(fields, fieldsOf(harness.state)), options);
+    if (changed.length > 0 && !isLiveProgress(changed, harness))
+      throw new ConformanceError(
+        `saving has a side effect: it changes ${describeChanges(changed, 'after it')}. The migration may still fail, and the guest goes on here`,
+      );
+    const difference = observedDifference(seen, { ...observe(harness), output: seen.output });
+    if (difference !== undefined) throw new ConformanceError(`saving has a side effect: ${difference}`);
+    const bytes = differenceOf(first, second);
+    if (bytes !== undefined)
+      throw new ConformanceError(
+        `saving has a side effect: saved twice in a row after '${operation.name}', ${bytes}. A second attempt must send the same`,
+      );
+    perform(untouched, operations.slice(i, i + 1));
+  }
+  const difference = behaviourDifference(operations, perform(harness, operations), perform(untouched, operations));
+  if (difference !== undefined)
+    throw new ConformanceError(
+      `saving has a side effect: a device that was saved behaves unlike one that was not: ${difference}`,
+    );
+}
+
+/** Counters of a live device's own progress are reset by the next `saveSetup`; that they move is no side effect. */
+function isLiveProgress(changes: Changes, { device }: DeviceHarness): boolean {
+  return (
+    device.type.descriptor.live !== undefined &&
+    changes.every(({ b }) => typeof b === 'number' || typeof b === 'boolean')
+  );
+}
+
+/** What was loaded is saved again as the same bytes. */
+export async function saveLoadSave(subject: Subject): Promise<void> {
+  const { type, options, operations } = subject;
+  await using source = new DeviceHarness(type, options);
+  for (const operation of operations) {
+    perform(source, [operation]);
+    source.stop();
+    const saved = await saveDevice(source);
+    await using destination = await moved(source, subject);
+    const difference = differenceOf(saved, await saveDevice(destination));
+    source.start();
+    if (difference !== undefined)
+      throw new ConformanceError(
+        `saved, loaded and saved again the state is another, after '${operation.name}': ${difference}. Save and load disagree about a field, or postLoad changes what it should restore`,
+      );
+  }
+}
+
+/** A migration between any two operations is not noticed. */
+export async function migratesAnywhere(subject: Subject): Promise<void> {
+  const { type, options, operations } = subject;
+  const step = Math.max(1, Math.floor(operations.length / 50));
+  for (let at = 0; at <= operations.length; at += step) {
+    await using stays = new DeviceHarness(type, options);
+    await using leaves = new DeviceHarness(type, options);
+    const [before, after] = [operations.slice(0, at), operations.slice(at)];
+    perform(stays, before);
+    perform(leaves, before);
+    await using arrives = await moved(leaves, subject);
+    const where = at === 0 ? 'before any operation' : `after '${operations[at - 1]!.name}'`;
+    stays.stop();
+    checkArrival(stays, arrives, where, subject);
+    stays.start();
+    arrives.start();
+    const difference = behaviourDifference(after, perform(stays, after), perform(arrives, after));
+    if (difference !== undefined) throw new ConformanceError(lost(stays, arrives, where, difference, subject));
+  }
+}
+
+/** What can be told at once, before the device is used any further. */
+function checkArrival(stays: DeviceHarness, arrives: DeviceHarness, where: string, subject: Subject): void {
+  const [a, b] = [observe(stays), observe(arrives)];
+  const line = a.irqs.findIndex((level, i) => level !== (b.irqs[i] ?? false));
+  if (line >= 0)
+    throw new ConformanceError(
+      `interrupt line ${line} is not restored: migrated ${where} it is ${b.irqs[line] ? 'high' : 'low'} instead of ${a.irqs[line] ? 'high' : 'low'}. Drive the line from postLoad`,
+    );
+  const timer = timerDifference(a.timers, b.timers);
+  if (timer !== undefined)
+    throw new ConformanceError(
+      `a timer is lost: migrated ${where}, ${timer} on the destination. Put its deadline into the vmstate and arm it in postLoad`,
+    );
+  const changed = withoutTransient(changedFields(fieldsOf(stays.state), fieldsOf(arrives.state)), subject.options);
+  if (changed.length > 0)
+    throw new ConformanceError(
+      `state is lost: migrated ${where}, ${describeChanges(changed, 'on the destination')}. ${missing(changed, subject)}`,
+    );
+}
+
+function lost(a: DeviceHarness, b: DeviceHarness, where: string, difference: string, { options }: Subject): string {
+  const changed = withoutTransient(changedFields(fieldsOf(a.state), fieldsOf(b.state)), options);
+  const cause =
+    changed.length > 0
+      ? `Fields that differ by now: ${describeChanges(changed, 'there')}`
+      : 'No field of the state object differs, so state is in a closure, a private field or a module variable: keep it in a field and put that into the vmstate';
+  return `a migrated device behaves unlike one that stayed: moved ${where}, ${difference}. ${cause}`;
+}
+
+/** Says of each field whether the table knows it. */
+function missing(changed: Changes, { table }: Subject): string {
+  const names = new Set(changed.map(({ path }) => path.split(/[.[]/, 1)[0]!));
+  return `Add ${[...names].map((name) => `'${name}'`).join(', ')} to the fields of ${table === undefined ? 'a vmstate table' : `vmstate '${table.name}'`}, derive it in postLoad, or list it as transient if nothing depends on it`;
+}
+
+/** Values of fields, for fixtures. */
+export function fieldValues(state: object): Fields {
+  return fieldsOf(state);
+}
+
+export type { SavedDevice };

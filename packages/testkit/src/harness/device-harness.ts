@@ -1,0 +1,210 @@
+import { type DeviceInstance, type DeviceType, Machine, Scope as MachineScope, type Scope } from '@sterna/core';
+import { VirtualHost } from '../host/virtual-host.ts';
+import { benchMachine, type IrqRecorder } from './bench-machine.ts';
+import { CharPeer } from './char-peer.ts';
+import { guarded } from './host-guard.ts';
+import { PacedCpu, pacedCpuType } from './paced-cpu.ts';
+
+/** Where the first region of a memory-mapped device is put, and how far apart its regions are. */
+const MMIO_BASE = 0xd000_0000;
+const MMIO_STEP = 0x100_0000;
+/** Regions and lines that a device gets addresses for unless told otherwise. */
+const DEFAULT_COUNT = 8;
+
+/** How to make a device on the bench. */
+export interface HarnessOptions {
+  /** Property values, or their texts. */
+  readonly properties?: Readonly<Record<string, unknown>>;
+  /** Its address; by default regions lie apart from 0xd0000000 on and lines are numbered from 0. */
+  readonly at?: Readonly<Record<string, unknown>>;
+  /** Bytes of RAM at 0, a multiple of 64 KiB. Default: 128 KiB. */
+  readonly ramSize?: number;
+  /** The host it lives on; one of its own by default. */
+  readonly host?: VirtualHost;
+  /** Binds further services before the device is made, such as disks. */
+  readonly provide?: (scope: Scope) => void;
+}
+
+/** A timer of the device that is armed. */
+export interface ArmedTimer {
+  readonly name: string;
+  /** Nanoseconds from now. */
+  readonly inNs: number;
+}
+
+/**
+ * One device on a bench: a machine without a running processor, in which the test makes the accesses, lets time pass,
+ * and sees interrupt lines, memory, timers and the character backend.
+ *
+ * The chardev property, if the device has one, is `peer`: {@link DeviceHarness.type} types and
+ * {@link DeviceHarness.output} reads.
+ */
+export class DeviceHarness implements AsyncDisposable {
+  readonly host: VirtualHost;
+  readonly machine: Machine;
+  readonly device: DeviceInstance;
+  /** RAM from guest-physical 0 on. */
+  readonly ram: Uint8Array;
+  readonly irqs: IrqRecorder = { levels: [], edges: [] };
+  readonly #peer = new CharPeer();
+  readonly #cpu = new PacedCpu();
+  #outside = false;
+
+  /**
+   * Makes and realizes the device; the machine runs.
+   *
+   * @throws ConfigError when the device refuses its properties
+   */
+  constructor(type: DeviceType, options: HarnessOptions = {}) {
+    this.host = options.host ?? new VirtualHost();
+    const scope = new MachineScope('bench');
+    options.provide?.(scope);
+    const { descriptor } = type;
+    const cpu = pacedCpuType(this.#cpu);
+    const wantsPeer = Object.hasOwn(descriptor.properties ?? {}, 'chardev');
+    this.machine = guarded(
+      `create or reset of ${descriptor.name}`,
+      () =>
+        new Machine(
+          {
+            type: benchMachine(cpu, this.irqs),
+            properties: {},
+            cpu,
+            icountShift: 0,
+            cpuProperties: {},
+            cpuCount: 1,
+            ramSize: options.ramSize ?? 128 << 10,
+            boot: { findFirmware: () => undefined },
+            devices: [
+              {
+                type,
+                id: 'dut',
+                at: options.at ?? defaultAddress(descriptor.bus),
+                properties: { ...(wantsPeer ? { chardev: 'peer' } : {}), ...options.properties },
+              },
+            ],
+            chardevs: new Map([['peer', this.#peer]]),
+            serials: [],
+          },
+          { ...this.host.machineHost, scope },
+        ),
+    );
+    this.device = this.machine.devices[0]!;
+    const [block] = this.machine.memory.blocks;
+    this.ram = this.machine.memory.u8.subarray(block!.hostOffset, block!.hostOffset + block!.usedLength);
+    this.start();
+  }
+
+  /** The device's state object. */
+  get state(): Record<string, unknown> {
+    return this.device.state as Record<string, unknown>;
+  }
+
+  /** Starts or continues the machine. Its time passes in {@link DeviceHarness.advance} only. */
+  start(): void {
+    this.#guard('a runState hook', () => {
+      this.machine.start();
+      this.machine.loop.stop();
+    });
+  }
+
+  /** Stops the machine. */
+  stop(): void {
+    this.#guard('a runState hook', () => this.machine.stop('paused'));
+  }
+
+  /** Guest read of a region, as the device sees it: little endian, as many bytes as `size` says. */
+  read(offset: number, size: 1 | 2 | 4 = 4, region = 0): number {
+    const { space, base } = this.#region(region);
+    return this.#guard(`a read at 0x${offset.toString(16)}`, () =>
+      space === 'mmio' ? this.machine.bus.mmioRead(base + offset, size) : this.machine.bus.ioRead(base + offset, size),
+    );
+  }
+
+  /** Guest write to a region. */
+  write(offset: number, value: number, size: 1 | 2 | 4 = 4, region = 0): void {
+    const { space, base } = this.#region(region);
+    this.#guard(`a write at 0x${offset.toString(16)}`, () =>
+      space === 'mmio'
+        ? this.machine.bus.mmioWrite(base + offset, size, value >>> 0)
+        : this.machine.bus.ioWrite(base + offset, size, value >>> 0),
+    );
+  }
+
+  #region(index: number) {
+    const region = this.device.mappings[index];
+    if (region === undefined)
+      throw new RangeError(
+        `${this.device.type.descriptor.name} has ${this.device.mappings.length} regions, not ${index + 1}`,
+      );
+    return region;
+  }
+
+  /** Level of an interrupt line, in the order of the device's address. */
+  irq(line = 0): boolean {
+    return this.irqs.levels[line] ?? false;
+  }
+
+  /** Lets guest time pass; timers fire in order, each at its own time. Nothing happens while the machine is stopped. */
+  advance(ns: number): void {
+    const { loop, clock, runState } = this.machine;
+    this.#guard('a timer', () => {
+      if (runState === 'running' && ns > 0) {
+        this.#cpu.left = Math.round(ns);
+        this.#cpu.onDone = () => loop.stop();
+        loop.start();
+        while (this.#cpu.left > 0 && this.host.step(this.host.nowNs));
+        clock.timers.run(clock.now());
+      }
+      this.host.advance(ns);
+    });
+  }
+
+  /** The device's timers that are armed, in order of their time. */
+  get timers(): readonly ArmedTimer[] {
+    const now = this.machine.clock.now();
+    return this.machine.clock.timers.armed
+      .filter(({ name }) => name.startsWith('dut.'))
+      .map(({ name, expiryNs }) => ({ name: name.slice('dut.'.length), inNs: expiryNs - now }));
+  }
+
+  /** Resets the machine, and with it the device. */
+  reset(): void {
+    this.#guard('reset', () => {
+      this.machine.requestReset('host-qmp-system-reset');
+      this.host.advance(0);
+    });
+  }
+
+  /** Types on the peer of the character backend. */
+  type(text: string): void {
+    this.#guard('a character backend', () => this.#peer.type(text));
+  }
+
+  /** What the device has written to its character backend since the last call. */
+  output(): string {
+    return this.#peer.take();
+  }
+
+  /** Removes the device, as unplugging it does. */
+  unrealize(): void {
+    this.#guard('unrealize', () => this.device.unrealize());
+  }
+
+  /** Runs device code that the harness does not call by itself. */
+  #guard<T>(what: string, code: () => T): T {
+    return this.#outside ? code() : guarded(`${what} of ${this.device?.type.descriptor.name ?? 'the device'}`, code);
+  }
+
+  /** Ends the machine. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#outside = true;
+    await this.machine.dispose();
+  }
+}
+
+function defaultAddress(bus: string): Readonly<Record<string, unknown>> | undefined {
+  const numbers = Array.from({ length: DEFAULT_COUNT }, (_, i) => i);
+  if (bus === 'sysbus') return { mmio: numbers.map((i) => MMIO_BASE + i * MMIO_STEP), irq: numbers };
+  return bus === 'isa' ? { irq: numbers } : undefined;
+}

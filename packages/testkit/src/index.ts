@@ -1,0 +1,10 @@
+export * from './conformance/conformance.ts';
+export * from './conformance/options.ts';
+export * from './harness/bench-machine.ts';
+export * from './harness/char-peer.ts';
+export * from './harness/device-harness.ts';
+export { HostAccessError } from './harness/host-guard.ts';
+export * from './host/random.ts';
+export * from './host/virtual-host.ts';
+export * from './snapshot/device-stream.ts';
+export * from './snapshot/observe.ts';
