@@ -126,6 +126,10 @@ export interface MonitorTarget {
   quit(): void;
   reset(): void;
   powerDown(): void;
+  /** Whether the platform can wake a guest that sleeps. */
+  readonly canWakeUp: boolean;
+  /** Wakes a guest that sleeps. @throws SternaError when it does not, or cannot be woken */
+  wakeUp(): void;
   /** Writes so many bytes of physical memory to a file. @throws SternaError when the file cannot be written */
   saveMemory(address: number, size: number, path: string): void;
   /** Opens the gdb server on a device, or closes it for `none`; answers what it did. Absent: there is none. */

@@ -85,6 +85,11 @@ export class FakeTarget implements MonitorTarget {
     this.calls.push('quit');
   }
 
+  readonly canWakeUp = true;
+  wakeUp(): void {
+    this.calls.push('wakeup');
+  }
+
   reset(): void {
     this.calls.push('reset');
   }

@@ -81,6 +81,7 @@ describe('commands', () => {
     ['quit', {}],
     ['system_reset', {}],
     ['system_powerdown', {}],
+    ['system_wakeup', {}],
     ['migrate_cancel', {}],
   ])('%s', async (execute, expected) => {
     const { ask } = await negotiated();
@@ -150,7 +151,7 @@ describe('commands', () => {
     [{ id: 1 }, 'GenericError', /lacks member 'execute'/],
     [[1], 'GenericError', /must be a JSON object/],
     [{ 'exec-oob': 'stop' }, 'GenericError', /out-of-band/],
-    [{ execute: 'migrate' }, 'GenericError', /exactly one of 'uri' and 'channels'/],
+    [{ execute: 'migrate' }, 'GenericError', /need either 'uri' or 'channels' argument/],
     [{ execute: 'migrate', arguments: { uri: 1 } }, 'GenericError', /'uri', expected: string/],
     [{ execute: 'migrate-continue' }, 'GenericError', /Parameter 'state' is missing/],
     [

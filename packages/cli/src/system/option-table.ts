@@ -164,6 +164,7 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   row('incoming', 'defer|URI', 'waits for a migration: tcp:H:P, unix:PATH, exec:CMD, fd:N, file:PATH', (o, text) => {
     o.incoming = text;
   }),
+  row('only-migratable', undefined, 'refuses devices that cannot be migrated', () => ({ onlyMigratable: true })),
   row('name', 'NAME[,process=NAME]', "guest's name", (o, text) => {
     const { guest, process } = parseName(text);
     if (guest !== undefined) o.name = guest;
@@ -222,7 +223,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   netdev: true,
   numa: true,
   object: true,
-  'only-migratable': false,
   overcommit: true,
   parallel: true,
   perfmap: false,

@@ -57,6 +57,8 @@ export interface SystemOptions {
   nographic: boolean;
   nodefaults: boolean;
   autostart: boolean;
+  /** Refuses what cannot be migrated. */
+  onlyMigratable?: boolean;
   reboot?: 'reset' | 'shutdown';
   shutdown?: 'poweroff' | 'pause';
   /** Device of the gdb server. */

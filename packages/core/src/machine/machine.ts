@@ -346,6 +346,7 @@ export class Machine {
         'STERNA_ERR_RUN_STATE',
         "the guest cannot run: the machine's disks are inactive, since another process may use them; activate them first",
       );
+    if (isLive(this.#runState)) return;
     const state = this.wasSuspended ? 'suspended' : 'running';
     this.wasSuspended = false;
     this.setRunState(state);

@@ -24,6 +24,12 @@ export interface CpuInfoFast {
   readonly props: { readonly 'core-id': number; readonly 'thread-id': number; readonly 'socket-id': number };
 }
 
+/** Result of `query-current-machine`. */
+export interface CurrentMachineParams {
+  /** Whether `system_wakeup` can wake a guest that sleeps. */
+  readonly 'wakeup-suspend-support': boolean;
+}
+
 /** Result of commands whose answer is text for people. */
 export interface HumanReadableText {
   readonly 'human-readable-text': string;
@@ -123,6 +129,21 @@ export const machineCommands = {
       target.reset();
       return NOTHING;
     },
+  }),
+  system_wakeup: defineCommand({
+    help: 'Wakes a guest that sleeps',
+    arguments: t.object({}),
+    returns: nothing,
+    run({ target }) {
+      target.wakeUp();
+      return NOTHING;
+    },
+  }),
+  'query-current-machine': defineCommand({
+    help: 'What this machine can do',
+    arguments: t.object({}),
+    returns: t.typed<CurrentMachineParams>('CurrentMachineParams'),
+    run: ({ target }) => ({ 'wakeup-suspend-support': target.canWakeUp }),
   }),
   system_powerdown: defineCommand({
     help: 'Presses the power button',

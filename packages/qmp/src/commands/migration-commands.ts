@@ -9,7 +9,7 @@ const channels = t.optional(t.array(t.dict));
 
 function destination(args: MigrationDestination): MigrationDestination {
   if ((args.uri === undefined) === (args.channels === undefined)) {
-    throw new QmpError('GenericError', "exactly one of 'uri' and 'channels' must be given", 'STERNA_ERR_OPTION_VALUE');
+    throw new QmpError('GenericError', "need either 'uri' or 'channels' argument", 'STERNA_ERR_OPTION_VALUE');
   }
   return args;
 }
@@ -22,10 +22,11 @@ export const migrationCommands = {
     returns: nothing,
     async run({ target }, args) {
       if (args.resume === true) {
+        // Only postcopy pauses, and it has not landed yet.
         throw new QmpError(
           'GenericError',
-          "'resume' continues a paused postcopy migration, which has not landed yet",
-          'STERNA_ERR_UNSUPPORTED',
+          'Cannot resume if there is no paused migration',
+          'STERNA_ERR_MIGRATION_STATE',
         );
       }
       await target.migration.migrate(destination(args));

@@ -66,6 +66,7 @@ export const HMP_COMMANDS: readonly HmpCommand[] = [
   ...HMP_SNAPSHOT_COMMANDS,
   command(['stop', 's'], '', 'pauses the guest', ({ target }) => target.stop()),
   command(['system_powerdown'], '', 'presses the power button', ({ target }) => target.powerDown()),
+  command(['system_wakeup'], '', 'wakes a guest that sleeps', ({ target }) => target.wakeUp()),
   command(['system_reset'], '', 'resets the machine', ({ target }) => target.reset()),
 ];
 

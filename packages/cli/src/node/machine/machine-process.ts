@@ -284,6 +284,7 @@ export function buildMachine(
       chardevs: chardevs.backends,
       serials: chardevs.serials,
       globals: plan.globals,
+      onlyMigratable: plan.onlyMigratable,
       actions: plan.actions,
       ...(plan.name === undefined ? {} : { name: plan.name }),
       ...(plan.uuid === undefined ? {} : { uuid: plan.uuid }),

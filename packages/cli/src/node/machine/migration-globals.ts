@@ -11,7 +11,6 @@ export interface MigrationGlobals {
 /** Properties of QEMU's that have the value we always have. */
 const FIXED: Readonly<Record<string, string>> = {
   'x-clear-bitmap-shift': '18',
-  'multifd-flush-after-each-section': 'off',
 };
 
 /**

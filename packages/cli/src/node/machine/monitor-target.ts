@@ -1,6 +1,7 @@
 import { type BlockLayer, describeDisks, describeNodes, infoBlock } from '@sterna/block';
 import {
   cpuPlace,
+  isLive,
   isRunning,
   JobList,
   type Machine,

@@ -53,6 +53,7 @@ export interface MachinePlan {
   readonly name: string | undefined;
   readonly uuid: string | undefined;
   readonly autostart: boolean;
+  readonly onlyMigratable: boolean;
   readonly incoming: string | undefined;
   readonly snapshotStore: SnapshotStoreOption | undefined;
   /** Snapshot that the machine begins with. */
@@ -103,6 +104,7 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     name: options.name,
     uuid: options.uuid,
     autostart: options.autostart,
+    onlyMigratable: options.onlyMigratable ?? false,
     incoming: options.incoming,
     snapshotStore: options.snapshotStore,
     loadvm: options.loadvm,
@@ -193,6 +195,7 @@ export function planFromConfig(
     name: run.name ?? config.name,
     uuid: config.uuid,
     autostart: run.autostart,
+    onlyMigratable: config.onlyMigratable ?? false,
     incoming: run.incoming,
     snapshotStore: config.snapshots === undefined ? undefined : { name: SNAPSHOT_STORE, directory: config.snapshots },
     loadvm: run.loadvm,
