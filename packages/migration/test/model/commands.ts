@@ -102,10 +102,11 @@ const cancelCommand = command('migrate_cancel', async (model, real) => {
 
 function continueCommand(state: string): Command {
   return command(`migrate-continue ${state}`, async (model, real) => {
-    const allowed = state === 'pre-switchover' && model.source.status === 'pre-switchover';
+    const allowed = state === model.source.status;
     const code = codeOf(() => real.source.controller.continue(state));
     expect(code).toBe(allowed ? undefined : 'STERNA_ERR_MIGRATION_STATE');
-    if (!allowed) return;
+    // In other states nothing waits, and nothing will.
+    if (!allowed || state !== 'pre-switchover') return;
     model.continued = true;
     // What follows needs no time, so it cannot be put off.
     await real.advance();

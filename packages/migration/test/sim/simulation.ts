@@ -22,6 +22,9 @@ const PATIENCE_MS = 400;
 /** Time between the operator's last words. */
 const WORD_MS = 300;
 
+/** Until then a migration may wait for a device that was asked to leave. */
+const UNPLUG_MS = 35_000;
+
 /** Machines that one simulation after another uses. */
 export class Stage {
   readonly source: SimHost = new SimHost('running', BLOCKS, 'sim');
@@ -184,11 +187,13 @@ export class Simulation {
     let next = PATIENCE_MS;
     // Some time without anything going on, so that commands which come late find their migration.
     for (let calm = 0; calm < 3; ) {
-      await this.#operator.sleep(5);
+      await this.#operator.sleep(words.length > 0 ? 5 : 50);
       calm = this.#judge.settled && this.#loop.nowNs / 1e6 > 12 ? calm + 1 : 0;
       if (this.#loop.nowNs / 1e6 < next) continue;
       const word = words.shift();
-      if (word === undefined) return;
+      // A cancelled migration gives a device that does not leave half a minute.
+      if (word === undefined && (this.schedule.unplugMs !== null || this.#loop.nowNs / 1e6 > UNPLUG_MS)) return;
+      if (word === undefined) continue;
       next += WORD_MS;
       this.#trace(word[0]);
       word[1]();

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { describeFailures, runInThreads } from './threads.ts';
+
+/** Behind the seeds of CI. */
+const FIRST = 1_000_000;
+const SEEDS = 5_000_000;
+
+test(`nobody ever owns the guest twice, in ${SEEDS} schedules`, { timeout: 6 * 3_600_000 }, async () => {
+  const began = performance.now();
+  const { failures, perSecond, seeds } = await runInThreads(FIRST, SEEDS, 2, {
+    progress: (done) => {
+      if (done % 100_000 === 0) console.log(`${done} schedules in ${Math.round((performance.now() - began) / 1000)} s`);
+    },
+  });
+  console.log(`seeds ${FIRST} to ${FIRST + seeds - 1}: ${failures.length} failures, ${perSecond} schedules/s`);
+  expect(failures, describeFailures(failures)).toEqual([]);
+  expect(seeds).toBe(SEEDS);
+});
