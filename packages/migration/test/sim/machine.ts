@@ -85,6 +85,7 @@ export class SimMachine {
       pace: this.lane.pace,
       wire: schedule.wire,
     });
+    this.controller.setParameters(schedule.parameters);
     this.controller.autostart = side === 'source' || schedule.autostart;
     const wished = schedule.capabilities[side];
     this.controller.setCapabilities(['events', ...wished].map((capability) => ({ capability, state: true })));
