@@ -99,6 +99,9 @@ export interface MigrationHost {
   /** Keeps vCPUs from running in this percentage of the time, 0 to 99; absent where there is nothing to slow down. */
   throttle?(percentage: number): void;
 
+  /** True where code is slow when it first runs: what the guest would have to wait for is then rehearsed while it runs. */
+  readonly slowAtFirst?: boolean;
+
   /** Delivers an event to the control plane. */
   emit(event: MigrationEvent): void;
   /** A line for the user, e.g. why an incoming migration failed. */

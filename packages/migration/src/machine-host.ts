@@ -27,6 +27,7 @@ export class MachineMigrationHost implements MigrationHost {
   readonly machineName: string;
   readonly uuid?: Uint8Array;
   readonly memory: WasmMemory;
+  readonly slowAtFirst: boolean = true;
   readonly pageFlags: number = MEMORY_LAYOUT.pageFlags;
   readonly buffers: BufferArea;
   readonly #machine: Machine;

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TransportError } from '../errors.ts';
+import { ramKernelModule } from '../ram/kernel.ts';
 import type { PageBudget, PagePlan, PageSender, SentPages } from '../ram/page-sender.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
@@ -49,6 +50,8 @@ export class ThreadChannel implements MigrationChannel {
   static async open(name: string, target: ThreadTarget, signal: AbortSignal): Promise<ThreadChannel> {
     signal.throwIfAborted();
     const channel = new ThreadChannel(name, target);
+    // The thread is going to want the kernels; while it starts there is time to compile them.
+    ramKernelModule();
     const cancel = () => channel.abort(signal.reason as Error);
     signal.addEventListener('abort', cancel, { once: true });
     try {

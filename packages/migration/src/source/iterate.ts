@@ -12,6 +12,7 @@ import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
+import { startRehearsal } from './rehearse.ts';
 import { syncRam } from './sync.ts';
 
 /** Longest time that pages are sent before the others are looked at again, in ms (QEMU's MAX_WAIT). */
@@ -24,11 +25,12 @@ const LIMIT_POLL_MS = 10;
 /** Runs until the switchover may happen. */
 export async function iterate(ctx: SourceContext): Promise<void> {
   const convergence = new Convergence();
+  const rehearsed = startRehearsal(ctx);
   for (let first = 0; ; first++) {
     ctx.signal.throwIfAborted();
     ctx.writer.check();
     updateRates(ctx);
-    if (decide(ctx, convergence)) return;
+    if (decide(ctx, convergence) && rehearsed()) return;
     await serveDevices(ctx, first);
     await ctx.pace.turn();
     await holdRate(ctx);
