@@ -10,6 +10,7 @@ export async function handOver(ctx: SourceContext): Promise<void> {
   const { writer } = ctx;
   await writer.flushed();
   ctx.signal.throwIfAborted();
+  ctx.returnPath?.check();
   ctx.committed = true; // <- ownership changes hands here, with the end mark that lets the destination run the guest
   writer.u8(SECTION.eof);
   if (ctx.wire.sendVmDescription) writeDescription(ctx);

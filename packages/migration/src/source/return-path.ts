@@ -26,6 +26,7 @@ export class ReturnPathReader {
   readonly #owner: ReturnPathOwner;
   readonly #ended: Promise<Error | undefined>;
   #acked = false;
+  #error: Error | undefined;
 
   constructor(channel: MigrationChannel, owner: ReturnPathOwner) {
     this.#reader = new StreamReader(channel, new Uint8Array(65536));
@@ -33,6 +34,7 @@ export class ReturnPathReader {
     this.#ended = this.#run().then(
       () => undefined,
       (error: Error) => {
+        this.#error = error;
         owner.failed(error);
         return error;
       },
@@ -42,6 +44,11 @@ export class ReturnPathReader {
   /** Whether every device of the destination approves the switchover. */
   get switchoverAcked(): boolean {
     return this.#acked;
+  }
+
+  /** Throws what has gone wrong so far. */
+  check(): void {
+    if (this.#error !== undefined) throw this.#error;
   }
 
   /** Resolves when nothing more comes: with what went wrong, or undefined after a goodbye without an error. */
