@@ -155,7 +155,7 @@ export function scheduleOf(seed: number): Schedule {
       cells: random.percent(60),
     },
     disks: random.pick([0, 1, 1, 3]),
-    drainMs: random.pick([0, 0, 0.2, 3, 40]),
+    drainMs: random.pick([0, 0, 0, 0.2, 3, 15]),
     unplugMs: random.percent(95) ? 0 : random.pick([1, 300, null]),
     autostart: random.percent(90),
     migrateMs: random.percent(90) ? 1 : 0,

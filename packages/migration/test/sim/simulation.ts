@@ -18,9 +18,9 @@ const BLOCKS: readonly BlockShape[] = [
   ['sim.rom', 4096],
 ];
 /** Until then things may take their course. */
-const PATIENCE_MS = 400;
+const PATIENCE_MS = 160;
 /** Time between the operator's last words. */
-const WORD_MS = 300;
+const WORD_MS = 150;
 
 /** Until then a migration may wait for a device that was asked to leave. */
 const UNPLUG_MS = 35_000;
