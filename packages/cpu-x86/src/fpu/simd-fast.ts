@@ -26,8 +26,8 @@ export type F = Val<'f32' | 'f64'>;
  */
 
 const formats = {
-  f64x2: { exponent: 52n, start: 512n, top: 1n << 62n },
-  f32x4: { exponent: 23n, start: 64n, top: 1n << 30n },
+  f64x2: { exponent: 52n, start: 512n },
+  f32x4: { exponent: 23n, start: 64n },
 } as const;
 
 /** What to add to a number's bits so that the top exponent bit says "central"; `shift` moves the window up. */
@@ -37,14 +37,6 @@ function offsetOf(shape: Shape, shift: bigint): bigint {
 }
 /** How much higher the window of a result is. */
 const RESULT_SHIFT = 2n;
-
-/**
- * 0 when MXCSR lets the hardware's result stand: rounding to nearest, everything masked, PE set. DAZ and FTZ do not matter to
- * numbers that are normal.
- */
-export function notSimple(m: Machine): I {
-  return m.xor(m.and(m.get('mxcsr'), 0x7fa0), 0x1fa0);
-}
 
 /** The bits of a number. */
 export const bitsOf = (m: Machine, x: F): Val<'i32' | 'i64'> => m.reinterpret(x as Val<'f32'>);
@@ -58,15 +50,14 @@ export const fromBits = (m: Machine, shape: Shape, bits: L): F =>
 /** A constant of a shape's format. */
 export const constantOf = (m: Machine, shape: Shape, x: number): F => (shape === 'f64x2' ? m.f64(x) : m.f32(x));
 
-/** 1 unless both numbers are central. */
-function notCentral(m: Machine, shape: Shape, a: F, b: F, shiftB: bigint): I {
-  const { top } = formats[shape];
+/** 0 when both numbers are central and MXCSR lets results stand. */
+function doubtfulPair(m: Machine, shape: Shape, a: F, b: F, shiftB: bigint): I {
   if (shape === 'f64x2') {
     const moved = (x: F, shift: bigint): L => m.add(bitsOf(m, x) as L, m.i64(offsetOf(shape, shift)));
-    return m.eqz(m.and(m.and(moved(a, 0n), moved(b, shiftB)), m.i64(top)));
+    return m.doubtUnlessTop(m.and(moved(a, 0n), moved(b, shiftB)));
   }
   const moved = (x: F, shift: bigint): I => m.add(bitsOf(m, x) as I, Number(offsetOf(shape, shift)));
-  return m.eqz(m.and(m.and(moved(a, 0n), moved(b, shiftB)), Number(top)));
+  return m.doubtUnlessTop(m.and(moved(a, 0n), moved(b, shiftB)));
 }
 
 /** The same 64 bits in both halves. Cheaper than a vector constant. */
@@ -139,7 +130,7 @@ export function scalarArith(m: Machine, shape: Shape, op: Arith, a: F, b: F): F 
     m.set(r as never, value as never);
     const first = op === 'div' ? b : a;
     const second = testsResult(op) ? r : b;
-    doubtful = m.or(notCentral(m, shape, first, second, testsResult(op) ? RESULT_SHIFT : 0n), notSimple(m));
+    doubtful = doubtfulPair(m, shape, first, second, testsResult(op) ? RESULT_SHIFT : 0n);
   }
   unlikely(m, doubtful, () => {
     const exact = m.invoke(SCALAR[op][shape], bitsOf(m, a), bitsOf(m, b));
@@ -160,7 +151,7 @@ export function packedArith(m: Machine, shape: Shape, op: Arith, a: V, b: V): V 
     m.set(r, m.simd(`${shape}.${op}`, a, b));
     const first = op === 'div' ? b : a;
     const second = testsResult(op) ? r : b;
-    doubtful = m.or(someNotCentral(m, shape, first, second, testsResult(op) ? RESULT_SHIFT : 0n), notSimple(m));
+    doubtful = m.or(someNotCentral(m, shape, first, second, testsResult(op) ? RESULT_SHIFT : 0n), m.mxcsrDoubt());
   }
   unlikely(m, doubtful, () => m.set(r, m.invoke<'v128'>(PACKED[op][shape], a, b)));
   return r;
@@ -172,7 +163,7 @@ export function addSub(m: Machine, shape: Shape, a: V, b: V): V {
   const even = shape === 'f32x4' ? pair(m, 0xffff_ffffn) : m.replaceLane('i64x2', pair(m, 0n), 0, m.i64(-1));
   const mask = m.let(even);
   m.set(r, m.simd('v128.bitselect', m.simd(`${shape}.sub`, a, b), m.simd(`${shape}.add`, a, b), mask));
-  unlikely(m, m.or(someNotCentral(m, shape, a, b, 0n), notSimple(m)), () => {
+  unlikely(m, m.or(someNotCentral(m, shape, a, b, 0n), m.mxcsrDoubt()), () => {
     // each half of the work on the lanes it is for, the others at zero
     const keep = (op: string, v: V): V => m.simd(op, v, mask);
     const less = m.let(m.invoke<'v128'>(PACKED.sub[shape], keep('v128.and', a), keep('v128.and', b)));
@@ -193,7 +184,7 @@ export function scalarSqrt(m: Machine, shape: Shape, a: F): F {
     m.fge(x, constantOf(m, shape, MIN_NORMAL[shape]) as Val<'f64'>),
     m.flt(x, constantOf(m, shape, Number.POSITIVE_INFINITY) as Val<'f64'>),
   );
-  unlikely(m, m.or(m.eqz(normal), notSimple(m)), () =>
+  unlikely(m, m.or(m.eqz(normal), m.mxcsrDoubt()), () =>
     m.set(r as never, m.reinterpret(m.invoke(SCALAR_SQRT.sqrt[shape], bitsOf(m, a))) as never),
   );
   return r;
@@ -206,7 +197,7 @@ export function packedSqrt(m: Machine, shape: Shape, a: V): V {
   const above = m.simd(`${shape}.ge`, a, everyLane(m, shape, MIN_NORMAL_BITS[shape]));
   const below = m.simd(`${shape}.lt`, a, everyLane(m, shape, INFINITY_BITS[shape]));
   const lanes = m.simdTest(`${shape === 'f64x2' ? 'i64x2' : 'i32x4'}.bitmask`, m.simd('v128.and', above, below));
-  unlikely(m, m.or(m.xor(lanes, shape === 'f64x2' ? 3 : 15), notSimple(m)), () =>
+  unlikely(m, m.or(m.xor(lanes, shape === 'f64x2' ? 3 : 15), m.mxcsrDoubt()), () =>
     m.set(r, m.invoke<'v128'>(PACKED_SQRT.sqrt[shape], a)),
   );
   return r;

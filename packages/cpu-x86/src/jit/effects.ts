@@ -17,8 +17,9 @@ import { definition } from '../semantics/def.ts';
 import type { Micro, ValOfCell, Variant } from '../semantics/machine.ts';
 import type { Operand } from '../semantics/operand.ts';
 import type { CellName } from '../state/layout.ts';
-import { type File, isCachedAddress, NotInlinable } from './region-base.ts';
+import { isCachedAddress, NotInlinable } from './region-base.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
+import type { File } from './region-registers.ts';
 
 /** What an instruction does to the things that a region keeps elsewhere, whatever its operands are. */
 export interface Effects {

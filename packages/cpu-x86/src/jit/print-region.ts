@@ -6,10 +6,11 @@ import type { Block, RegionPlan, RegionStep } from './former.ts';
 import { blocksInLoops, type FlowOrder, orderOf } from './graph.ts';
 import { jumpHash } from './jump-hash.ts';
 import { dirtyRegisters, flagLiveness, Live, liveBefore, longestPaths } from './liveness.ts';
-import { File, type RegionLinker } from './region-base.ts';
+import type { RegionLinker } from './region-base.ts';
 import { RegionExit } from './region-exit.ts';
 import type { FlagState } from './region-flags.ts';
 import { type Masks, RegionMachine } from './region-machine.ts';
+import { File } from './region-registers.ts';
 import { regionPage } from './slow-paths.ts';
 
 const BLOCK = 0x02;
@@ -98,6 +99,7 @@ class RegionPrinter {
       linker,
       memory,
     );
+    this.#m.floatLanes = true;
     this.#m.counters = count.exits;
     this.#m.manyPages = plan.pages.size > 1;
     plan.blocks.forEach((b, i) => {
@@ -250,6 +252,7 @@ class RegionPrinter {
       if (step.effects.way === 'call') this.#call(step, end.kind === 'left' && k === steps.length - 1);
       else transfer = m.instruction(step);
     });
+    m.endBlock();
     m.left = 0;
     if (end.kind === 'left') return;
     this.#end(b, end, transfer);

@@ -1,11 +1,12 @@
-import { type FuncRef, type Hint, type Label, type Local, Node, type TypeTable, Val, type ValType } from '@sterna/wasm';
+import { type FuncRef, type Local, type TypeTable, Val, type ValType } from '@sterna/wasm';
 import { CellAccess } from '../interp/cell-access.ts';
 import { REC } from '../interp/records.ts';
-import { Machine, type ValOfCell, type Variant } from '../semantics/machine.ts';
+import type { Int, ValOfCell, Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Seg } from '../semantics/vectors.ts';
 import { type CellName, cellAddress, STATE } from '../state/layout.ts';
 import { type Frame, InlineFrames } from './inline-frames.ts';
+import { File, RegionRegisters } from './region-registers.ts';
 
 /** Thrown while a definition is tried: it cannot be written into a region, and its interpreter function is called instead. */
 export class NotInlinable extends Error {}
@@ -21,25 +22,13 @@ export interface RegionMode {
   readonly code64: boolean;
 }
 
-/** Register files that live in locals. */
-export const File = { gpr: 0, xmm: 1 } as const;
-/** A register file that lives in locals. */
-export type File = (typeof File)[keyof typeof File];
-
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
 
-/** One guest register of a region. */
-interface Slot {
-  readonly local: Local;
-  /** Expressions that were handed out and mean the present value. A write moves them to a copy first. */
-  aliases: Val[];
-}
-
 /**
- * Registers in locals, cells in memory, and the place that is being translated: the ground on which regions implement the
+ * Cells in memory, and the place that is being translated: the ground on which regions implement the
  * semantics' machine.
  */
-export abstract class RegionBase extends Machine {
+export abstract class RegionBase extends RegionRegisters {
   variant: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
   readonly mode: RegionMode;
   readonly linker: RegionLinker;
@@ -58,13 +47,8 @@ export abstract class RegionBase extends Machine {
   /** TLB of the current privilege. */
   readonly tlb: Local<'i32'>;
 
-  /** Registers that this instruction writes only on some paths: reading them gives a copy. */
-  protected unstable: [number, number] = [0, 0];
-  readonly #files: [(Slot | undefined)[], (Slot | undefined)[]] = [[], []];
   readonly #frames = new InlineFrames();
   readonly #cells = new CellAccess(this);
-  #depth = 0;
-  #ground = 0;
 
   constructor(types: TypeTable, name: string, mode: RegionMode, linker: RegionLinker, memory: ArrayBufferLike) {
     super(types, -1, name, HANDLER_TYPE, 4096);
@@ -79,101 +63,6 @@ export abstract class RegionBase extends Machine {
 
   /** Leaves the region at the instruction being written, which the interpreter executes. */
   abstract leave(): void;
-
-  /** Told of every access to a register in a local. */
-  protected note(_file: File, _reg: number, _write: boolean): void {}
-
-  // Depth: writes under a condition are not certain
-
-  /** Whether the code being written runs whenever the instruction does. */
-  protected get certain(): boolean {
-    return this.#depth === this.#ground;
-  }
-
-  /** Takes the present nesting as that of a whole instruction. */
-  protected beginInstruction(): void {
-    this.#ground = this.#depth;
-  }
-
-  override openBlock(opcode: number): Label {
-    this.#depth++;
-    return super.openBlock(opcode);
-  }
-
-  override closeBlock(): void {
-    super.closeBlock();
-    this.#depth--;
-  }
-
-  override if(cond: Val<'i32'>, then: () => void, otherwise?: () => void, hint?: Hint): void {
-    if (!cond.isConst) this.#depth++;
-    super.if(cond, then, otherwise, hint);
-  }
-
-  // Registers
-
-  protected slot(file: File, reg: number): Slot {
-    let s = this.#files[file][reg];
-    if (s === undefined) {
-      s = { local: this.ownLocal(file === File.gpr ? 'i64' : 'v128'), aliases: [] };
-      this.#files[file][reg] = s;
-    }
-    return s;
-  }
-
-  /** Local of a register. */
-  registerLocal(file: File, reg: number): Local {
-    return this.slot(file, reg).local;
-  }
-
-  /** Present value of a register; stays right when the register is written later. */
-  protected readSlot(file: File, reg: number): Val {
-    this.note(file, reg, false);
-    const s = this.slot(file, reg);
-    if ((this.unstable[file] >>> reg) & 1) return this.let(s.local);
-    const v = new Val(s.local.type, Node.Local, s.local.op);
-    v.lo = s.local.lo;
-    s.aliases.push(v);
-    return v;
-  }
-
-  protected writeSlot(file: File, reg: number, value: Val): void {
-    this.note(file, reg, true);
-    const s = this.slot(file, reg);
-    this.#detach(s);
-    this.set(s.local, value as never);
-  }
-
-  #detach(s: Slot): void {
-    if (s.aliases.length === 0) return;
-    const copy = this.local(s.local.type);
-    this.set(copy, s.local as never);
-    for (const a of s.aliases) a.lo = copy.lo;
-    s.aliases = [];
-  }
-
-  /**
-   * Forgets the expressions handed out, except those in `keep`; registers in `unsure` give up theirs for copies, because the
-   * next instruction may write them on some paths only.
-   */
-  protected settle(keep: ReadonlySet<Val>, unsure: [number, number]): void {
-    for (const file of [File.gpr, File.xmm] as const) {
-      this.#files[file].forEach((s, reg) => {
-        if (s === undefined || s.aliases.length === 0) return;
-        s.aliases = s.aliases.filter((a) => keep.has(a));
-        if ((unsure[file] >>> reg) & 1) this.#detach(s);
-      });
-    }
-    this.unstable = unsure;
-  }
-
-  gprValue(reg: number): Val<'i64'> {
-    return this.readSlot(File.gpr, reg) as Val<'i64'>;
-  }
-
-  setGprValue(reg: number, value: Val<'i64'>): void {
-    this.writeSlot(File.gpr, reg, value);
-  }
 
   // Cells
 
@@ -191,7 +80,7 @@ export abstract class RegionBase extends Machine {
       return this.i64(0);
     if (name === 'stackMask' || name === 'ipMask') return this.i64(this.mode.code64 ? -1 : 0xffff_ffff);
     if (name === 'pcPage') return this.pageHere();
-    if (name === 'mxcsr') return this.#mxcsrLocal;
+    if (name === 'mxcsr') return this.#mxcsrLocals.value;
     if (FORBIDDEN.has(name)) throw new NotInlinable(`reads ${name}`);
     return undefined;
   }
@@ -205,24 +94,48 @@ export abstract class RegionBase extends Machine {
     }
     if (FORBIDDEN.has(name)) throw new NotInlinable(`writes ${name}`);
     if (name === 'mxcsr') {
-      this.set(this.#mxcsrLocal, value as Val<'i32'>);
-      this.#cells.put(name, this.#mxcsrLocal, index);
+      const { value: local } = this.#mxcsrLocals;
+      this.set(local, value as Val<'i32'>);
+      this.#cells.put(name, local, index);
+      this.#derive();
       return;
     }
     this.#cells.put(name, value, index);
   }
 
-  /** MXCSR is read by every operation on floats and hardly ever written. */
-  #mxcsr: Local<'i32'> | undefined;
+  /** MXCSR, and what every operation on floats asks of it. It is hardly ever written. */
+  #mxcsr: { readonly value: Local<'i32'>; readonly doubt: Local<'i32'>; readonly top: Local<'i64'> } | undefined;
 
-  get #mxcsrLocal(): Local<'i32'> {
-    this.#mxcsr ??= this.ownLocal('i32');
+  get #mxcsrLocals(): { readonly value: Local<'i32'>; readonly doubt: Local<'i32'>; readonly top: Local<'i64'> } {
+    this.#mxcsr ??= { value: this.ownLocal('i32'), doubt: this.ownLocal('i32'), top: this.ownLocal('i64') };
     return this.#mxcsr;
+  }
+
+  #derive(): void {
+    const { doubt, top } = this.#mxcsrLocals;
+    this.set(doubt, super.mxcsrDoubt());
+    this.set(top, this.select(doubt, this.i64(0), this.i64(1n << 62n)));
+  }
+
+  override mxcsrDoubt(): Val<'i32'> {
+    return this.#mxcsrLocals.doubt;
+  }
+
+  override doubtUnlessTop(value: Int): Val<'i32'> {
+    const { top } = this.#mxcsrLocals;
+    if (value.type === 'i64') return this.eqz(this.and(value as Val<'i64'>, top));
+    return this.eqz(this.and(value as Val<'i32'>, this.wrap(this.shrU(top, 32))));
+  }
+
+  override mxcsrChanged(): void {
+    this.reloadCells(true);
   }
 
   /** Statement: reads cells that are kept in locals, registers apart; `always` even if nothing has asked for them yet. */
   protected reloadCells(always: boolean): void {
-    if (always || this.#mxcsr !== undefined) this.set(this.#mxcsrLocal, this.cell('mxcsr'));
+    if (!always && this.#mxcsr === undefined) return;
+    this.set(this.#mxcsrLocals.value, this.cell('mxcsr'));
+    this.#derive();
   }
 
   /** Reads a cell in memory whatever it is. */

@@ -6,9 +6,10 @@ import { definition } from '../semantics/def.ts';
 import type { Operand } from '../semantics/operand.ts';
 import { cellAddress } from '../state/layout.ts';
 import { CPU_MAP, JUMP_CACHE } from '../state/memory-map.ts';
-import { File, NotInlinable } from './region-base.ts';
+import { NotInlinable } from './region-base.ts';
 import { RegionExit } from './region-exit.ts';
 import { RegionFlags } from './region-flags.ts';
+import { File } from './region-registers.ts';
 import { regionCall } from './slow-paths.ts';
 
 /** How the instruction just written goes on, when not with the next one. */
@@ -97,6 +98,11 @@ export class RegionMachine extends RegionFlags {
     return t;
   }
 
+  /** Ends the instructions of a block: registers are in their own locals. */
+  endBlock(): void {
+    this.joinLanes();
+  }
+
   /** Starts a block: nothing handed out before is used any more. */
   beginBlock(): void {
     this.settle(new Set(), [0, 0]);
@@ -111,6 +117,7 @@ export class RegionMachine extends RegionFlags {
     this.rec = step.rec;
     this.page = step.page;
     this.settle(new Set(), [0, 0]);
+    this.joinLanes();
     this.spill(this.dirty);
     this.storeFlags();
     if (this.manyPages) this.putCell('pcPage', this.pageHere());
@@ -160,6 +167,7 @@ export class RegionMachine extends RegionFlags {
       this.#exitPage ??= this.ownLocal('i64');
       this.set(this.#exitPage, this.pageHere());
     }
+    this.joinLanesHere();
     this.copyToLocals();
     this.br(this.epilogue!);
   }

@@ -2,7 +2,7 @@ import type { Local, Val } from '@sterna/wasm';
 import { linearAny } from '../interp/address.ts';
 import { ADDR, REC } from '../interp/records.ts';
 import { PROBE } from '../interp/translate.ts';
-import { LOADS, STORES, width } from '../interp/widths.ts';
+import { LOADS, STORES, type ValueBits, width } from '../interp/widths.ts';
 import type { AccessOptions } from '../semantics/machine.ts';
 import type { Micro } from '../semantics/micro.ts';
 import type { Bits, MemForm, Operand } from '../semantics/operand.ts';
@@ -10,7 +10,8 @@ import { Reg, Seg } from '../semantics/vectors.ts';
 import { TLB } from '../state/memory-map.ts';
 import { type GroupMember, Neighbours, type Place } from './neighbours.ts';
 import { LOWEST_HOST, type RecentPage, RecentPages } from './recent-pages.ts';
-import { BASED, File, NotInlinable, RegionBase } from './region-base.ts';
+import { BASED, NotInlinable, RegionBase } from './region-base.ts';
+import { File } from './region-registers.ts';
 import { regionRead, regionWrite } from './slow-paths.ts';
 
 /** Byte offset of the cell that stands for "no register" in addresses, and of pcPage, from the start of the state. */
@@ -24,6 +25,12 @@ interface Access {
 }
 const READ: Access = { tag: TLB.read, slow: regionRead };
 const WRITE: Access = { tag: TLB.write, slow: regionWrite };
+
+/** Type of what is accessed: an integer or vector by its width, or a number. */
+type Content = ValueBits | 'f32' | 'f64';
+const BYTES: Readonly<Record<Content, number>> = { 8: 1, 16: 2, 32: 4, 64: 8, 128: 16, f32: 4, f64: 8 };
+const LOAD = { ...LOADS, f32: 'f32', f64: 'f64' } as const;
+const STORE = { ...STORES, f32: 'f32', f64: 'f64' } as const;
 
 /** Where an access goes in the host: a local and a constant. */
 interface Spot {
@@ -172,12 +179,12 @@ export abstract class RegionMemory extends RegionBase {
     );
   }
 
-  #loadFrom({ host, offset }: Spot, bits: Bits): Val {
-    return this.let(this.load(LOADS[width(bits)], host, offset) as Val);
+  #loadFrom({ host, offset }: Spot, content: Content): Val {
+    return this.let(this.load(LOAD[content], host, offset) as Val);
   }
 
-  #storeTo({ host, offset }: Spot, bits: Bits, value: Val): void {
-    this.store(STORES[width(bits)], host, value as never, offset);
+  #storeTo({ host, offset }: Spot, content: Content, value: Val): void {
+    this.store(STORE[content], host, value as never, offset);
   }
 
   loadLinear<B extends Bits>(
@@ -187,17 +194,14 @@ export abstract class RegionMemory extends RegionBase {
   ): Val<B extends 64 ? 'i64' : B extends 128 ? 'v128' : 'i32'> {
     if (options.system) throw new NotInlinable('system access');
     const spot = this.#open(() => linear, this.#placeOf(linear), width(bits) / 8, READ);
-    return this.#loadFrom(spot, bits) as never;
+    return this.#loadFrom(spot, width(bits)) as never;
   }
 
   storeLinear(linear: Val<'i64'>, bits: Bits, value: Val, options: AccessOptions = {}): void {
     if (options.system) throw new NotInlinable('system access');
     const v = value.isSimple ? value : this.let(value);
-    this.#storeTo(
-      this.#open(() => linear, this.#placeOf(linear), width(bits) / 8, WRITE),
-      bits,
-      v,
-    );
+    const spot = this.#open(() => linear, this.#placeOf(linear), width(bits) / 8, WRITE);
+    this.#storeTo(spot, width(bits), v);
   }
 
   /** After this no store in the range leaves the region: neither for a fault nor because code is there. */
@@ -211,9 +215,9 @@ export abstract class RegionMemory extends RegionBase {
 
   // Memory operands
 
-  #openOperand(op: Operand, bits: Bits, access: Access, aligned: boolean): Spot {
+  #openOperand(op: Operand, content: Content, access: Access, aligned: boolean): Spot {
     const place = this.#place(op, access === WRITE);
-    const bytes = width(bits) / 8;
+    const bytes = BYTES[content];
     if (place === undefined) {
       const linear = aligned
         ? super.linearAligned(op, bytes, access === WRITE)
@@ -231,20 +235,20 @@ export abstract class RegionMemory extends RegionBase {
   }
 
   /** Reads a memory operand; `aligned`: it must lie on a multiple of 16. */
-  protected loadOperand(op: Operand, bits: Bits, aligned = false): Val {
-    return this.#loadFrom(this.#openOperand(op, bits, READ, aligned), bits);
+  protected loadOperand(op: Operand, content: Content, aligned = false): Val {
+    return this.#loadFrom(this.#openOperand(op, content, READ, aligned), content);
   }
 
   /** Writes a memory operand. */
-  protected storeOperand(op: Operand, bits: Bits, value: Val, aligned = false): void {
+  protected storeOperand(op: Operand, content: Content, value: Val, aligned = false): void {
     const v = value.isSimple ? value : this.let(value);
-    this.#storeTo(this.#openOperand(op, bits, WRITE, aligned), bits, v);
+    this.#storeTo(this.#openOperand(op, content, WRITE, aligned), content, v);
   }
 
   /** Opens a memory operand for reading and writing. */
-  protected modifyOperand(op: Operand, bits: Bits): { readonly value: Val; store(v: Val): void } {
-    const spot = this.#openOperand(op, bits, WRITE, false);
-    return { value: this.#loadFrom(spot, bits), store: (v) => this.#storeTo(spot, bits, v) };
+  protected modifyOperand(op: Operand, content: Content): { readonly value: Val; store(v: Val): void } {
+    const spot = this.#openOperand(op, content, WRITE, false);
+    return { value: this.#loadFrom(spot, content), store: (v) => this.#storeTo(spot, content, v) };
   }
 
   // Addresses

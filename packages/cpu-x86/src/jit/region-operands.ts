@@ -1,11 +1,12 @@
-import type { IntType, Val } from '@sterna/wasm';
+import { type IntType, type Val, v128pair } from '@sterna/wasm';
 import { LOADS, STORES, width } from '../interp/widths.ts';
 import type { Int, ReadModifyWrite } from '../semantics/machine.ts';
 import type { Operand } from '../semantics/operand.ts';
 import { Reg } from '../semantics/vectors.ts';
 import { cellAddress } from '../state/layout.ts';
-import { File, NotInlinable } from './region-base.ts';
+import { NotInlinable } from './region-base.ts';
 import { RegionMemory } from './region-memory.ts';
+import { File } from './region-registers.ts';
 
 /** Operands with everything of the record known. */
 export abstract class RegionOperands extends RegionMemory {
@@ -31,7 +32,7 @@ export abstract class RegionOperands extends RegionMemory {
       case 'fixed':
         return this.#readRegister(op);
       case 'mem':
-        return this.loadOperand(op, op.bits) as unknown as Int;
+        return this.loadOperand(op, width(op.bits)) as unknown as Int;
       case 'imm': {
         const low = this.view.getInt32(this.rec + op.at, true);
         if (op.bits !== 64) return this.i32(low);
@@ -65,25 +66,26 @@ export abstract class RegionOperands extends RegionMemory {
   }
 
   override readFloat(op: Operand): Val<'f32' | 'f64'> {
-    if (op.kind !== 'reg' && op.kind !== 'fixed') return super.readFloat(op);
+    const type = op.bits === 64 ? 'f64' : 'f32';
+    if (op.kind === 'mem') return this.loadOperand(op, type) as Val<'f32' | 'f64'>;
     const [file, reg] = this.#register(op);
-    if (file !== File.xmm) return super.readFloat(op);
-    const v = this.readSlot(File.xmm, reg) as Val<'v128'>;
-    return this.let(
-      op.bits === 64 ? this.extractLane('f64x2', v, 0) : (this.extractLane('f32x4', v, 0) as Val<'f32' | 'f64'>),
-    );
+    return file === File.xmm ? this.readLane(reg, type) : super.readFloat(op);
   }
 
   override writeFloat(op: Operand, value: Val<'f32' | 'f64'>): void {
-    if (op.kind === 'reg' || op.kind === 'fixed') {
-      const [file, reg] = this.#register(op);
-      if (file === File.xmm) {
-        const v = this.readSlot(File.xmm, reg) as Val<'v128'>;
-        this.writeSlot(File.xmm, reg, this.replaceLane(op.bits === 64 ? 'f64x2' : 'f32x4', v, 0, value));
-        return;
-      }
+    if (op.kind === 'mem') {
+      this.storeOperand(op, value.type, value);
+      return;
     }
-    super.writeFloat(op, value);
+    const [file, reg] = this.#register(op);
+    if (file === File.xmm) this.writeLane(reg, value.type, value);
+    else super.writeFloat(op, value);
+  }
+
+  override writeFloatAlone(op: Operand, value: Val<'f32' | 'f64'>): void {
+    const [, reg] = this.#register(op);
+    this.writeSlot(File.xmm, reg, v128pair(0n, 0n));
+    this.writeLane(reg, value.type, value);
   }
 
   readVector(op: Operand): Val<'v128'> {
@@ -114,7 +116,7 @@ export abstract class RegionOperands extends RegionMemory {
 
   write(op: Operand, value: Int): void {
     if (op.kind === 'mem') {
-      this.storeOperand(op, op.bits, this.let(value));
+      this.storeOperand(op, width(op.bits), this.let(value));
       return;
     }
     this.#writeRegister(op, value);
@@ -149,7 +151,7 @@ export abstract class RegionOperands extends RegionMemory {
 
   rmw(op: Operand): ReadModifyWrite {
     if (op.kind !== 'mem') return { value: this.read(op), store: (v) => this.#writeRegister(op, v) };
-    return this.modifyOperand(op, op.bits) as ReadModifyWrite;
+    return this.modifyOperand(op, width(op.bits)) as ReadModifyWrite;
   }
 
   regNumber(op: Operand): Val<'i32'> {

@@ -1,4 +1,5 @@
 import type { Machine } from './machine.ts';
+import { type Micro, micro } from './micro.ts';
 import { isMem, type Operand } from './operand.ts';
 import { Seg, Vec } from './vectors.ts';
 
@@ -69,21 +70,28 @@ export function checkSse(m: Machine): void {
   });
 }
 
+/** Moves the raised SIMD exceptions into MXCSR; returns 1 when one is unmasked. Operand exceptions hide those of the result. */
+const noteSimdExceptions: Micro = micro('note_simd_exceptions', [], ['i32'], (m) => {
+  const exc = m.let(m.get('fpExc'));
+  m.put('fpExc', 0);
+  const mxcsr = m.let(m.get('mxcsr'));
+  const open = m.let(m.and(exc, m.xor(m.shrU(mxcsr, 7), 0x3f)));
+  m.put('mxcsr', m.or(mxcsr, m.and(exc, m.select(m.and(open, 7), m.i32(7), 0x3f))));
+  m.return(m.ne(m.and(open, 0x3f), 0));
+});
+
 /**
  * Statement after an SSE arithmetic operation and before its result is written: moves the raised exceptions into MXCSR and
- * raises #XM (#UD without CR4.OSXMMEXCPT) when one is unmasked. Operand exceptions hide those of the result.
+ * raises #XM (#UD without CR4.OSXMMEXCPT) when one is unmasked.
  */
 export function checkSimdExceptions(m: Machine): void {
-  const exc = m.let(m.get('fpExc'));
   m.if(
-    exc,
+    m.get('fpExc'),
     () => {
-      m.put('fpExc', 0);
-      const mxcsr = m.let(m.get('mxcsr'));
-      const open = m.let(m.and(exc, m.xor(m.shrU(mxcsr, 7), 0x3f)));
-      m.put('mxcsr', m.or(mxcsr, m.and(exc, m.select(m.and(open, 7), m.i32(7), 0x3f))));
+      const unmasked = m.let(m.invoke(noteSimdExceptions));
+      m.mxcsrChanged();
       m.if(
-        m.and(open, 0x3f),
+        unmasked,
         () => {
           m.raiseIf(m.eqz(m.and(m.wrap(m.get('cr4')), OSXMMEXCPT)), Vec.UD);
           m.raise(Vec.XM);

@@ -1,4 +1,4 @@
-import { Code, type FuncRef, type IntType, type Val, type ValType } from '@sterna/wasm';
+import { Code, type FuncRef, type IntType, type Val, type ValType, v128pair } from '@sterna/wasm';
 import type { CellName, TypeOfCell } from '../state/layout.ts';
 import type { Bits, Operand } from './operand.ts';
 
@@ -153,6 +153,32 @@ export abstract class Machine extends Code {
   writeFloat(op: Operand, value: Val<'f32' | 'f64'>): void {
     this.write(op, this.reinterpret(value as Val<'f32'>));
   }
+
+  /** Writes the low lane of an XMM operand and clears the rest. */
+  writeFloatAlone(op: Operand, value: Val<'f32' | 'f64'>): void {
+    const zero = v128pair(0n, 0n);
+    this.writeVector(op, this.replaceLane(value.type === 'f64' ? 'f64x2' : 'f32x4', zero, 0, value));
+  }
+
+  /**
+   * 0 when MXCSR lets the results of the host's arithmetic stand: rounding to nearest, everything masked, PE set. DAZ and FTZ
+   * do not matter to numbers that are normal.
+   */
+  mxcsrDoubt(): Val<'i32'> {
+    return this.xor(this.and(this.get('mxcsr'), 0x7fa0), 0x1fa0);
+  }
+
+  /** 0 when bit 62 of a wide value, or bit 30 of a narrow one, is set and {@link mxcsrDoubt} is 0. */
+  doubtUnlessTop(value: Int): Val<'i32'> {
+    const isSet =
+      value.type === 'i64'
+        ? this.and(value as Val<'i64'>, this.i64(1n << 62n))
+        : this.and(value as Val<'i32'>, 1 << 30);
+    return this.or(this.eqz(isSet as Val<'i32'>), this.mxcsrDoubt());
+  }
+
+  /** Statement after microcode that may have changed cell mxcsr. */
+  mxcsrChanged(): void {}
 
   // Registers by number
 

@@ -46,12 +46,11 @@ for (const [prefix, bits, letter] of [
   const name = bits === 32 ? 'movss' : 'movsd';
   def(`${name}_load`, (m, dst, src) => {
     checkSse(m);
-    const v = m.read(src!);
-    m.writeVector(dst!, bits === 32 ? m.replaceLane('i32x4', ZERO, 0, v) : lowOnly(m, v as L));
+    m.writeFloatAlone(dst!, m.readFloat(src!));
   });
   def(name, (m, dst, src) => {
     checkSse(m);
-    m.write(dst!, m.read(src!));
+    m.writeFloat(dst!, m.readFloat(src!));
   });
   enc(`${prefix} 0f 10 /r mem`, `${name}_load`, `Vdq,M${letter}`);
   enc(`${prefix} 0f 10 /r reg`, name, `V${letter},U${letter}`);

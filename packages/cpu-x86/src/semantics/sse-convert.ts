@@ -2,17 +2,7 @@ import { type Val, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import type { Shape } from '../fpu/simd.ts';
 import { FROM_INT, FROM_INT_PACKED, mapLanes, NARROW, TO_INT, TO_INT_PACKED, WIDEN } from '../fpu/simd-convert.ts';
-import {
-  everyLane,
-  type F,
-  fromBits,
-  isPlain,
-  notSimple,
-  pair,
-  somePlainless,
-  unlikely,
-  wideBits,
-} from '../fpu/simd-fast.ts';
+import { everyLane, type F, fromBits, isPlain, pair, somePlainless, unlikely, wideBits } from '../fpu/simd-fast.ts';
 import { def } from './def.ts';
 import { checkMmx, checkSimdExceptions, checkSse } from './fp-check.ts';
 import type { Machine } from './machine.ts';
@@ -75,7 +65,7 @@ conversion(
     const above = m.simd('f64x2.ge', size, pair(m, DOUBLE.minSingle));
     const inside = both(m, above, m.simd('f64x2.lt', size, pair(m, DOUBLE.aboveSingle)));
     const fine = m.simd('v128.or', inside, m.simd('f64x2.eq', v, pair(m, 0n)));
-    return m.or(someClear(m, 'f64x2', fine), notSimple(m));
+    return m.or(someClear(m, 'f64x2', fine), m.mxcsrDoubt());
   },
   (m, v) => mapLanes(m, v, 'f64x2', 'f32x4', 2, (x) => m.invoke<'i64'>(NARROW, x)),
 );
@@ -84,7 +74,7 @@ conversion(
   'cvtdq2ps',
   (m, op) => m.readAligned(op),
   (m, v) => m.simd('f32x4.convert_i32x4_s', v),
-  notSimple,
+  (m) => m.mxcsrDoubt(),
   (m, v) => m.invoke<'v128'>(FROM_INT_PACKED, v),
 );
 enc('np 0f 5b /r', 'cvtdq2ps', 'Vdq,Wdq');
@@ -110,7 +100,7 @@ for (const [name, pattern, shape, chop] of [
     (m, v) => {
       // below 2^31, and doubles so that they do not round up to it
       const limit = everyLane(m, shape, single ? SINGLE_LIMIT : DOUBLE.maxInt);
-      return m.or(someClear(m, shape, m.simd(`${shape}.lt`, m.simd(`${shape}.abs`, v), limit)), notSimple(m));
+      return m.or(someClear(m, shape, m.simd(`${shape}.lt`, m.simd(`${shape}.abs`, v), limit)), m.mxcsrDoubt());
     },
     (m, v) =>
       single
@@ -138,7 +128,7 @@ def('cvtsd2ss', (m, dst, src) => {
   m.set(r, m.demote(x));
   const size = m.let(m.funary('abs', x));
   const inside = m.and(m.fge(size, m.f64(2 ** -126)), m.flt(size, m.f64(2 ** 127)));
-  unlikely(m, m.or(m.eqz(m.or(inside, m.eq(x, m.f64(0)))), notSimple(m)), () =>
+  unlikely(m, m.or(m.eqz(m.or(inside, m.eq(x, m.f64(0)))), m.mxcsrDoubt()), () =>
     m.set(r, fromBits(m, 'f32x4', m.invoke<'i64'>(NARROW, wideBits(m, x))) as Val<'f32'>),
   );
   m.writeFloat(dst!, r);
@@ -159,7 +149,7 @@ for (const [prefix, suffix, shape, v, w] of [
     }
     const r = m.local(format);
     m.set(r as never, m.convert(format, x) as never);
-    unlikely(m, notSimple(m), () => {
+    unlikely(m, m.mxcsrDoubt(), () => {
       const exact = m.invoke<'i64'>(FROM_INT[shape], x.type === 'i64' ? (x as L) : m.extS(x as I));
       m.set(r as never, fromBits(m, shape, exact) as never);
     });
@@ -179,7 +169,7 @@ for (const [prefix, suffix, shape, v, w] of [
       const r = m.local(wide ? 'i64' : 'i32');
       m.set(r as never, m.truncSat(wide ? 'i64' : 'i32', chop ? x : m.funary('nearest', x)) as never);
       const bound = (shape === 'f64x2' ? m.f64(limit) : m.f32(limit)) as Val<'f64'>;
-      unlikely(m, m.or(m.eqz(m.flt(m.funary('abs', x), bound)), notSimple(m)), () => {
+      unlikely(m, m.or(m.eqz(m.flt(m.funary('abs', x), bound)), m.mxcsrDoubt()), () => {
         const exact = m.invoke<'i64'>(TO_INT[shape][wide ? 64 : 32], wideBits(m, x), m.i32(chop));
         m.set(r as never, (wide ? exact : m.wrap(exact)) as never);
       });

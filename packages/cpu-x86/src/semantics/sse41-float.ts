@@ -2,16 +2,7 @@ import { type Val, v128, v128pair } from '@sterna/wasm';
 import { enc } from '../decode/enc.ts';
 import type { Shape } from '../fpu/simd.ts';
 import { mapLanes } from '../fpu/simd-convert.ts';
-import {
-  type F,
-  fromBits,
-  isPlain,
-  notSimple,
-  packedArith,
-  somePlainless,
-  unlikely,
-  wideBits,
-} from '../fpu/simd-fast.ts';
+import { type F, fromBits, isPlain, packedArith, somePlainless, unlikely, wideBits } from '../fpu/simd-fast.ts';
 import { ROUND, ROUNDINGS, RoundControl } from '../fpu/simd-round.ts';
 import { def } from './def.ts';
 import { checkSimdExceptions, checkSse } from './fp-check.ts';
@@ -26,9 +17,9 @@ const feature = 'sse4.1';
 
 /** Whether the hardware's rounding may be wrong: NaNs and denormals, a mode other than the given, or PE to be set. */
 function roundDoubtful(m: Machine, control: I, plainless: I, inexact: I): I {
-  const byMxcsr = control.lo & RoundControl.MXCSR ? m.ne(notSimple(m), 0) : m.i32(0);
+  const byMxcsr = control.lo & RoundControl.MXCSR ? m.ne(m.mxcsrDoubt(), 0) : m.i32(0);
   const silent = (control.lo & RoundControl.SILENT) !== 0;
-  const reported = silent ? m.i32(0) : m.and(inexact, m.ne(notSimple(m), 0));
+  const reported = silent ? m.i32(0) : m.and(inexact, m.ne(m.mxcsrDoubt(), 0));
   return m.or(plainless, m.or(byMxcsr, reported));
 }
 /** Rounding mode of a known immediate; that of MXCSR is taken to be to nearest. */
