@@ -1,6 +1,7 @@
 import { MigrationController } from '../../src/controller.ts';
 import type { MigrationChannel, MigrationTransport } from '../../src/transport/channel.ts';
 import { channelPair } from '../../src/transport/pipe.ts';
+import type { WireProperties } from '../../src/wire.ts';
 import { FakeHost } from './fake-host.ts';
 import { SimLoop } from './sim-loop.ts';
 
@@ -73,6 +74,8 @@ export class Pair {
       loop?: SimLoop;
       blocks?: readonly [string, number, number?][];
       destinationBlocks?: readonly [string, number, number?][];
+      /** Changes of the wire, on both sides. */
+      wire?: Partial<WireProperties>;
     } = {},
   ) {
     this.loop = options.loop ?? new SimLoop();
@@ -80,8 +83,9 @@ export class Pair {
     this.source = new FakeHost('running', blocks);
     this.destination = new FakeHost('inmigrate', options.destinationBlocks ?? blocks);
     const { pace } = this.loop;
-    this.out = new MigrationController(this.source, { transport: none, pace });
-    this.in = new MigrationController(this.destination, { transport: none, pace });
+    const wireOverrides = options.wire ?? {};
+    this.out = new MigrationController(this.source, { transport: none, pace, wireOverrides });
+    this.in = new MigrationController(this.destination, { transport: none, pace, wireOverrides });
     const [there, back] = channelPair();
     this.channels = [new SlowChannel(there, this.loop, options.bytesPerMs ?? 100_000), back];
     for (const controller of [this.out, this.in]) controller.setCapabilities([{ capability: 'events', state: true }]);
