@@ -53,7 +53,10 @@ export class DeviceBackend implements BlockBackend, BlockParent {
   #running = 0;
   #waiting = 0;
   readonly #resume: (() => void)[] = [];
-  readonly #idle: (() => void)[] = [];
+  /** Numbers of the requests that are not over, the oldest first. */
+  readonly #unfinished = new Set<number>();
+  #requests = 0;
+  readonly #watchers: (() => void)[] = [];
   readonly #resizeListeners: (() => void)[] = [];
   #detachWanted = false;
 
@@ -189,24 +192,34 @@ export class DeviceBackend implements BlockBackend, BlockParent {
     for (const callback of this.#resizeListeners) callback();
   }
 
-  /** Resolves when nothing is under way or waiting. Only of use while the guest makes no requests. */
-  idle(): Promise<void> {
-    return this.#until(() => this.inFlight === 0);
+  /** Resolves when everything is over that was asked for until now, also what waits. */
+  finished(): Promise<void> {
+    const next = this.#requests;
+    return this.#until(() => {
+      const [oldest] = this.#unfinished;
+      return oldest === undefined || oldest >= next;
+    });
   }
 
   async #until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (!condition()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
   }
 
   async #serve(request: BlockRequest, action: () => Promise<void>): Promise<void> {
     if (this.#detachWanted) throw new BlockError('ENOMEDIUM', `${this.description} has been unplugged`);
-    await this.#begin(request);
+    const number = this.#requests++;
+    this.#unfinished.add(number);
     try {
-      await action();
+      await this.#begin(request);
+      try {
+        await action();
+      } finally {
+        this.#running--;
+        this.#letGo();
+      }
     } finally {
-      this.#running--;
-      this.#letGo();
-      for (const resolve of this.#idle.splice(0)) resolve();
+      this.#unfinished.delete(number);
+      for (const resolve of this.#watchers.splice(0)) resolve();
       this.#finishDetach();
     }
   }
@@ -225,7 +238,6 @@ export class DeviceBackend implements BlockBackend, BlockParent {
         // It was let go in the same moment.
         else this.#running--;
         this.#letGo();
-        for (const resolve of this.#idle.splice(0)) resolve();
         throw error;
       } finally {
         this.#waiting--;

@@ -7,6 +7,7 @@ import {
   type BlockDriverType,
   ConfigError,
   type Scope,
+  type SnapshotDisks,
   SternaError,
   unknownNameHint,
 } from '@sterna/core';
@@ -36,7 +37,7 @@ export type BlockNodeSpec = Readonly<Record<string, unknown>>;
  * All disks of one machine: the graph of nodes, the drives and devices on top of it, and who owns them. Devices see it as
  * {@link BlockBackends}, a migration as {@link BlockActivation}, monitors as commands.
  */
-export class BlockLayer implements BlockBackends, BlockActivation {
+export class BlockLayer implements BlockBackends, BlockActivation, SnapshotDisks {
   readonly graph: BlockGraph;
   readonly #host: BlockLayerHost;
   readonly #backends = new Set<DeviceBackend>();
@@ -87,6 +88,11 @@ export class BlockLayer implements BlockBackends, BlockActivation {
       this.graph.release(node);
       await this.graph.closed();
     });
+  }
+
+  /** No driver here holds snapshots, so none of what can be written to. */
+  get unsupported(): readonly string[] {
+    return this.backends.filter(({ readOnly }) => !readOnly).map(({ name }) => name);
   }
 
   /** Makes a drive: nodes and a named backend without a device yet. @throws SternaError for whatever is refused */
@@ -172,9 +178,9 @@ export class BlockLayer implements BlockBackends, BlockActivation {
     throw new SternaError('STERNA_ERR_BLOCK_NODE', `there is no drive '${names.device}'`);
   }
 
-  /** Resolves when no device has requests under way; the guest must stand still. */
+  /** Resolves when everything is over that devices have asked for until now. */
   async settle(): Promise<void> {
-    for (const backend of this.backends) await backend.idle();
+    for (const backend of this.backends) await backend.finished();
   }
 
   // Ownership
@@ -234,9 +240,10 @@ export class BlockLayer implements BlockBackends, BlockActivation {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** The machine runs again: what failed is made anew. */
-  resetIoStatus(): void {
+  /** The machine runs: devices make what failed anew, and one without disks owns those that it will get. */
+  machineRuns(): void {
     for (const backend of this.#backends) backend.resetIoStatus();
+    if (this.graph.nodes.length === 0) this.#owned = true;
   }
 
   /** Flushes and closes everything; devices are gone. */

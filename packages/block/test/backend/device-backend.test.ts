@@ -138,7 +138,7 @@ describe('a request that failed', () => {
       { name: 'BLOCK_IO_ERROR', data: { operation: event, action, nospace: errno === 'ENOSPC', 'node-name': 'n' } },
     ]);
     expect(layer.backends[0]?.ioStatus).toBe(action !== 'stop' ? 'ok' : errno === 'EIO' ? 'failed' : 'nospace');
-    layer.resetIoStatus();
+    layer.machineRuns();
     expect(layer.backends[0]?.ioStatus).toBe('ok');
   });
 });

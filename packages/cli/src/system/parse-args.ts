@@ -12,7 +12,10 @@ export function parseSystemArgs(args: readonly string[]): SystemOptions {
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (!word.startsWith('-') || word === '-') {
-      throw new ConfigError('STERNA_ERR_UNSUPPORTED', `'${word}' would be a disk image; disks are not supported yet`);
+      throw new ConfigError(
+        'STERNA_ERR_UNSUPPORTED',
+        `'${word}' would be the image of an IDE disk, which this machine does not have; use -drive if=none and a -device`,
+      );
     }
     const row = findRow(word.replace(/^--?/, ''), word);
     if (row.argument === undefined) Object.assign(options, row.apply(options, ''));

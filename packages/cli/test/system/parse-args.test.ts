@@ -98,7 +98,7 @@ describe('command line', () => {
     ['-drive if=none,file=x', 'STERNA_ERR_UNSUPPORTED', /say format=raw/],
     ['-blockdev {"driver":', 'STERNA_ERR_OPTION_VALUE', /-blockdev: this is no JSON/],
     ['-netdev user', 'STERNA_ERR_UNSUPPORTED', /-netdev exists in QEMU/],
-    ['disk.img', 'STERNA_ERR_UNSUPPORTED', /disk image/],
+    ['disk.img', 'STERNA_ERR_UNSUPPORTED', /an IDE disk.*use -drive if=none/],
     ['-m', 'STERNA_ERR_OPTION_VALUE', /-m needs an argument/],
     ['-m 1X', 'STERNA_ERR_OPTION_VALUE', /not a size/],
     ['-m 1G,maxmem=2G', 'STERNA_ERR_UNSUPPORTED', /hotplug/],

@@ -59,12 +59,7 @@ export class Disks {
     }
     scope.provide(BlockBackends, layer);
     scope.provide(BlockActivation, layer);
-    scope.provide(SnapshotDisks, {
-      // No driver here keeps snapshots yet.
-      get unsupported() {
-        return layer.backends.filter(({ root }) => !root.readOnly).map(({ settings }) => settings.name);
-      },
-    });
+    scope.provide(SnapshotDisks, layer);
     return disks;
   }
 
@@ -72,7 +67,7 @@ export class Disks {
   follow(machine: Machine): void {
     this.#machine = machine;
     machine.hooks.runState.tap('disks', (state) => {
-      if (isRunning(state)) this.layer.resetIoStatus();
+      if (isRunning(state)) this.layer.machineRuns();
     });
   }
 }
