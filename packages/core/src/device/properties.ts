@@ -78,14 +78,14 @@ function unsigned(max: number, what: string) {
 const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /**
- * Parses a size with QEMU's suffixes B, K, M, G, T; without a suffix `unit` counts.
+ * Parses a size with QEMU's suffixes B, K, M, G, T; without a suffix `unit` counts. A hexadecimal number takes none.
  *
  * @throws RangeError when the text is not a size.
  */
 export function parseSize(text: string, unit = 1): number {
-  const match = /^(0x[0-9a-f]+|[0-9]+(?:\.[0-9]+)?)([bkmgt])?$/i.exec(text);
+  const match = /^(?:0x[0-9a-f]+|([0-9]+(?:\.[0-9]+)?)([bkmgt])?)$/i.exec(text);
   if (match === null) throw new RangeError(`'${text}' is not a size (examples: 512, 4K, 1.5G)`);
-  const value = Number(match[1]) * (match[2] === undefined ? unit : SIZE_UNITS[match[2].toLowerCase()]!);
+  const value = Number(match[1] ?? text) * (match[2] === undefined ? unit : SIZE_UNITS[match[2].toLowerCase()]!);
   if (!Number.isSafeInteger(value)) throw new RangeError(`'${text}' is not a whole number of bytes`);
   return value;
 }

@@ -58,7 +58,7 @@ describe('properties', () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  it.each(['', '-1', '1.3', '5X', '1e3', 'K'])('refuses the size %j', (text) => {
+  it.each(['', '-1', '1.3', '5X', '1e3', 'K', '0x20M'])('refuses the size %j', (text) => {
     expect(() => parseSize(text)).toThrow(RangeError);
   });
 
