@@ -1,4 +1,4 @@
-import { regionCall, regionPage, regionRead, regionWrite } from '../jit/slow-paths.ts';
+import { regionCall, regionPage, regionRead, regionStore, regionWrite } from '../jit/slow-paths.ts';
 import type { Micro } from '../semantics/micro.ts';
 import { walk } from '../system/walk.ts';
 import { probeWriteRange, translate } from './access.ts';
@@ -22,6 +22,7 @@ export const EXPORTED_MICRO: readonly Micro[] = [
   evalCond,
   find,
   regionRead,
+  regionStore,
   regionWrite,
   regionCall,
   regionPage,

@@ -7,12 +7,13 @@ import type { AccessOptions } from '../semantics/machine.ts';
 import type { Micro } from '../semantics/micro.ts';
 import type { Bits, MemForm, Operand } from '../semantics/operand.ts';
 import { Reg, Seg } from '../semantics/vectors.ts';
+import { cellAddress } from '../state/layout.ts';
 import { TLB } from '../state/memory-map.ts';
 import { type GroupMember, Neighbours, type Place } from './neighbours.ts';
 import { LOWEST_HOST, type RecentPage, RecentPages } from './recent-pages.ts';
 import { BASED, NotInlinable, RegionBase } from './region-base.ts';
 import { File } from './region-registers.ts';
-import { regionRead, regionWrite } from './slow-paths.ts';
+import { regionRead, regionStore, regionWrite } from './slow-paths.ts';
 
 /** Byte offset of the cell that stands for "no register" in addresses, and of pcPage, from the start of the state. */
 const ZERO_FIELD = 128;
@@ -22,6 +23,8 @@ const PAGE_FIELD = 136;
 interface Access {
   readonly tag: number;
   readonly slow: Micro;
+  /** Statement before that is asked. */
+  readonly before?: () => void;
 }
 const READ: Access = { tag: TLB.read, slow: regionRead };
 const WRITE: Access = { tag: TLB.write, slow: regionWrite };
@@ -158,7 +161,7 @@ export abstract class RegionMemory extends RegionBase {
     host: Local<'i32'>,
     linear: Val<'i64'>,
     bytes: number,
-    { tag, slow }: Access,
+    { tag, slow, before }: Access,
     recent: RecentPage | undefined,
   ): void {
     const last = bytes === 1 ? linear : this.add(linear, bytes - 1);
@@ -172,6 +175,7 @@ export abstract class RegionMemory extends RegionBase {
         this.set(host, this.add(this.wrap(linear), this.load('i32', host, TLB.addend)));
       },
       () => {
+        before?.();
         this.set(host, this.call(this.linker.micro(slow), linear, this.i32(bytes)));
         this.if(this.eqz(host), () => this.leave(), undefined, false);
       },
@@ -187,6 +191,13 @@ export abstract class RegionMemory extends RegionBase {
     this.store(STORE[content], host, value as never, offset);
   }
 
+  /** Vectors are copied to wherever they happen to lie: those over the end of a page are not worth leaving for. */
+  #storing(value: Val): Access {
+    if (value.type !== 'v128') return WRITE;
+    const before = (): void => this.store('v128', 0, value as Val<'v128'>, cellAddress('loadScratch'));
+    return { tag: TLB.write, slow: regionStore, before };
+  }
+
   loadLinear<B extends Bits>(
     linear: Val<'i64'>,
     bits: B,
@@ -200,7 +211,7 @@ export abstract class RegionMemory extends RegionBase {
   storeLinear(linear: Val<'i64'>, bits: Bits, value: Val, options: AccessOptions = {}): void {
     if (options.system) throw new NotInlinable('system access');
     const v = value.isSimple ? value : this.let(value);
-    const spot = this.#open(() => linear, this.#placeOf(linear), width(bits) / 8, WRITE);
+    const spot = this.#open(() => linear, this.#placeOf(linear), width(bits) / 8, this.#storing(v));
     this.#storeTo(spot, width(bits), v);
   }
 
@@ -216,12 +227,12 @@ export abstract class RegionMemory extends RegionBase {
   // Memory operands
 
   #openOperand(op: Operand, content: Content, access: Access, aligned: boolean): Spot {
-    const place = this.#place(op, access === WRITE);
+    const place = this.#place(op, access.tag === TLB.write);
     const bytes = BYTES[content];
     if (place === undefined) {
       const linear = aligned
-        ? super.linearAligned(op, bytes, access === WRITE)
-        : this.linear(op, bytes, access === WRITE);
+        ? super.linearAligned(op, bytes, access.tag === TLB.write)
+        : this.linear(op, bytes, access.tag === TLB.write);
       return this.#open(() => linear, undefined, bytes, access);
     }
     if (aligned) this.#alignPlace(place);
@@ -242,7 +253,7 @@ export abstract class RegionMemory extends RegionBase {
   /** Writes a memory operand. */
   protected storeOperand(op: Operand, content: Content, value: Val, aligned = false): void {
     const v = value.isSimple ? value : this.let(value);
-    this.#storeTo(this.#openOperand(op, content, WRITE, aligned), content, v);
+    this.#storeTo(this.#openOperand(op, content, aligned ? WRITE : this.#storing(v), aligned), content, v);
   }
 
   /** Opens a memory operand for reading and writing. */

@@ -1,24 +1,24 @@
 import { MEMORY_LAYOUT, PAGE_CODE } from '@sterna/core';
+import type { Val } from '@sterna/wasm';
 import { crosses } from '../interp/crossing.ts';
 import { REC } from '../interp/records.ts';
 import { entryAddress, PROBE, tlbOf, translate } from '../interp/translate.ts';
+import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
 import { Leave } from '../semantics/vectors.ts';
+import { cellAddress } from '../state/layout.ts';
 import { CPU_MAP, TLB } from '../state/memory-map.ts';
 import { ACCESS, walk } from '../system/walk.ts';
 
 /** Host address meaning "a device" in `translate`'s result; 0 is a fault. */
 const LAST_SPECIAL = 1;
+type Two = [[Val<'i32'>, Val<'i32'>], [Val<'i32'>, Val<'i32'>]];
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
 
-/**
- * Host address for a load of a region that missed the TLB: plain RAM within one page. 0: the interpreter must execute the
- * instruction (fault, device, page crossing, alignment checks or breakpoints). Parameters: linear, size.
- */
-export const regionRead: Micro = micro('region_read', ['i64', 'i32'], ['i32'], (m) => {
+/** Host address for a load within one page that missed the TLB, 0 when it is not plain RAM. Parameters: linear, size. */
+const readInPage: Micro = micro('region_read_in_page', ['i64', 'i32'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
   const access = m.param('i32', 1);
-  m.if(m.or(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), crosses(m, linear, access)), () => m.return(m.i32(0)));
   const at = m.let(entryAddress(m, tlbOf(m, access), linear));
   m.if(m.eq(m.load('i64', at, TLB.read), m.and(linear, -4096)), () =>
     m.return(m.add(m.wrap(linear), m.load('i32', at, TLB.addend))),
@@ -27,14 +27,10 @@ export const regionRead: Micro = micro('region_read', ['i64', 'i32'], ['i32'], (
   m.return(m.select(m.leU(host, LAST_SPECIAL), m.i32(0), host));
 });
 
-/**
- * As {@link regionRead} for a store or a read-modify-write. A page that holds decoded code can be written directly where no
- * code is; else the interpreter does it, which drops the code.
- */
-export const regionWrite: Micro = micro('region_write', ['i64', 'i32'], ['i32'], (m) => {
+/** As {@link readInPage} for a store or a read-modify-write; 0 also when code is there, so that the interpreter drops it. */
+const writeInPage: Micro = micro('region_write_in_page', ['i64', 'i32'], ['i32'], (m) => {
   const linear = m.param('i64', 0);
   const size = m.param('i32', 1);
-  m.if(m.or(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), crosses(m, linear, size)), () => m.return(m.i32(0)));
   const host = m.let(m.invoke(translate, linear, m.or(size, PROBE.WRITE)));
   m.if(m.leU(host, LAST_SPECIAL), () => m.return(m.i32(0)));
   const page = m.let(m.shrU(host, 12));
@@ -46,6 +42,64 @@ export const regionWrite: Micro = micro('region_write', ['i64', 'i32'], ['i32'],
     m.if(m.ne(m.and(m.shrU(lines, first), span), 0), () => m.return(m.i32(0)));
   });
   m.return(host);
+});
+
+/** The two parts of an access over the end of a page: host addresses and sizes. Returns 0 from the function where one is 0. */
+function parts(m: Machine, linear: Val<'i64'>, size: Val<'i32'>, inPage: Micro): Two {
+  const first = m.let(m.sub(m.i32(4096), m.and(m.wrap(linear), 0xfff)));
+  const rest = m.let(m.sub(size, first));
+  const next = m.let(m.add(m.or(linear, 0xfff), 1));
+  m.if(m.eqz(m.inLongMode()), () => m.set(next, m.and(next, 0xffff_ffff)));
+  const a = m.let(m.invoke(inPage, linear, first));
+  m.if(m.eqz(a), () => m.return(m.i32(0)));
+  const b = m.let(m.invoke(inPage, next, rest));
+  m.if(m.eqz(b), () => m.return(m.i32(0)));
+  return [
+    [a, first],
+    [b, rest],
+  ];
+}
+
+/**
+ * Host address for a load of a region that missed the TLB: plain RAM, or the load scratch area with what lies on both sides of
+ * the end of a page. 0: the interpreter must execute the instruction (fault, device, alignment checks or breakpoints).
+ * Parameters: linear, size.
+ */
+export const regionRead: Micro = micro('region_read', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const size = m.param('i32', 1);
+  m.if(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), () => m.return(m.i32(0)));
+  m.if(m.eqz(crosses(m, linear, size)), () => m.return(m.invoke(readInPage, linear, size)));
+  const scratch = m.i32(cellAddress('loadScratch'));
+  const [[a, first], [b, rest]] = parts(m, linear, size, readInPage);
+  m.memoryCopy(scratch, a, first);
+  m.memoryCopy(m.add(scratch, first), b, rest);
+  m.return(scratch);
+});
+
+/** As {@link regionRead} for a store or a read-modify-write; never over the end of a page. */
+export const regionWrite: Micro = micro('region_write', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const size = m.param('i32', 1);
+  const slow = m.or(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), crosses(m, linear, size));
+  m.if(slow, () => m.return(m.i32(0)));
+  m.return(m.invoke(writeInPage, linear, size));
+});
+
+/**
+ * As {@link regionWrite} for a store whose value is in the load scratch area: one over the end of a page is done here, and the
+ * address returned is one where it may be done again.
+ */
+export const regionStore: Micro = micro('region_store', ['i64', 'i32'], ['i32'], (m) => {
+  const linear = m.param('i64', 0);
+  const size = m.param('i32', 1);
+  m.if(m.eq(m.get('tlbBase'), CPU_MAP.tlbAligned), () => m.return(m.i32(0)));
+  m.if(m.eqz(crosses(m, linear, size)), () => m.return(m.invoke(writeInPage, linear, size)));
+  const scratch = m.i32(cellAddress('loadScratch'));
+  const [[a, first], [b, rest]] = parts(m, linear, size, writeInPage);
+  m.memoryCopy(a, scratch, first);
+  m.memoryCopy(b, m.add(scratch, first), rest);
+  m.return(m.i32(cellAddress('rmwScratch')));
 });
 
 /**
