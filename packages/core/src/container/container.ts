@@ -49,7 +49,7 @@ export class Scope {
     } catch (cause) {
       throw new ConfigError(
         'STERNA_ERR_SERVICE_MISSING',
-        `${this.label} needs service ${String(id)}, which nothing provides here`,
+        `${this.label} needs service ${typeof id === 'function' ? id.name : String(id)}, which nothing provides here`,
         { cause },
       );
     }

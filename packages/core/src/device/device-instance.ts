@@ -96,12 +96,20 @@ export class DeviceInstance implements RealizedDevice {
     scope.provide(Hooks, context.hooks.ownedBy(isAlive));
     scope.provide(VirtualClock, {
       now: () => context.clock.now(),
-      timer: (name, callback) => context.clock.timers.create(`${id}.${name}`, callback, isAlive),
+      timer: (name, callback) => {
+        const timer = context.clock.timers.create(`${id}.${name}`, callback, isAlive);
+        scope.onDispose(() => timer.cancel());
+        return timer;
+      },
     });
     scope.provide(RtcClockService, {
       now: () => context.rtc.now(),
       dateNs: () => context.rtc.dateNs(),
-      timer: (name, callback) => context.rtc.timer(`${id}.${name}`, () => (isAlive() ? callback() : undefined)),
+      timer: (name, callback) => {
+        const timer = context.rtc.timer(`${id}.${name}`, () => (isAlive() ? callback() : undefined));
+        scope.onDispose(() => timer.cancel());
+        return timer;
+      },
     });
     const ending = <T extends Disposable>(held: T): T => {
       scope.onDispose(() => held[Symbol.dispose]());

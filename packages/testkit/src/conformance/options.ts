@@ -32,6 +32,11 @@ export interface ConformanceOptions extends Omit<HarnessOptions, 'host'> {
   readonly published?: VmStateDump;
   /** Fields of the state object that may differ after a migration, because nothing visible depends on them. */
   readonly transient?: readonly string[];
+  /**
+   * Interrupt lines whose level the device does not restore, because the interrupt controller's own state carries it: QEMU's
+   * older devices with edge-triggered lines do so, and their streams leave no choice.
+   */
+  readonly unrestoredLines?: readonly number[];
   /** Offsets that random operations leave alone, by region: registers that end the machine, for instance. */
   readonly avoid?: (offset: number, region: number) => boolean;
 }

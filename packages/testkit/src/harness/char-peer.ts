@@ -36,6 +36,11 @@ export class CharPeer implements CharBackend {
     this.acceptInput();
   }
 
+  /** Forgets what the device has not taken yet. */
+  clear(): void {
+    this.#typed = [];
+  }
+
   /** What was written since the last call, a character for each byte. */
   take(): string {
     const text = this.#written;

@@ -160,6 +160,11 @@ export class DeviceHarness implements AsyncDisposable {
     });
   }
 
+  /** Guest time, ns. */
+  get now(): number {
+    return this.machine.clock.now();
+  }
+
   /** The device's timers that are armed, in order of their time. */
   get timers(): readonly ArmedTimer[] {
     const now = this.machine.clock.now();
@@ -168,8 +173,9 @@ export class DeviceHarness implements AsyncDisposable {
       .map(({ name, expiryNs }) => ({ name: name.slice('dut.'.length), inNs: expiryNs - now }));
   }
 
-  /** Resets the machine, and with it the device. */
+  /** Resets the machine, and with it the device. Input that the device has not taken is forgotten. */
   reset(): void {
+    this.#peer.clear();
     this.#guard('reset', () => {
       this.machine.requestReset('host-qmp-system-reset');
       this.host.advance(0);

@@ -97,8 +97,7 @@ async function loadSection(sections: readonly SavableSection[], part: SavedSecti
   if (kind === 'full') {
     if (isVmStateTable(vmstate)) await loadVmState(reader, vmstate, state, version);
   } else if (live !== undefined) {
-    await reader.hasMore();
-    await live.loadState(state, reader, { version, phase, approveSwitchover: () => {} });
+    await reader.restartable(() => live.loadState(state, reader, { version, phase, approveSwitchover: () => {} }));
   }
   if (await reader.hasMore())
     throw new Error(

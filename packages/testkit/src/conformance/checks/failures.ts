@@ -104,7 +104,7 @@ export async function distrustsStream(subject: Subject): Promise<void> {
       await victim.tryLoading(
         replaced(saved, index, section.bytes.slice(0, cut)),
         `cut to ${cut} of ${length} bytes`,
-        true,
+        !mayEnd(subject, section),
       );
     for (let i = 0; i < FLIPS && length > 0; i++) {
       const bytes = section.bytes.slice();
@@ -114,6 +114,11 @@ export async function distrustsStream(subject: Subject): Promise<void> {
       await victim.tryLoading(replaced(saved, index, bytes), `with byte ${at} changed`, false);
     }
   }
+}
+
+/** A section may end where its optional subsections would begin, and a live part where its next record would. */
+function mayEnd({ table }: Subject, { kind }: SavedDevice[number]): boolean {
+  return kind === 'live' || (table?.subsections?.length ?? 0) > 0;
 }
 
 function replaced(saved: SavedDevice, index: number, bytes: Uint8Array): SavedDevice {
