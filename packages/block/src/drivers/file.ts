@@ -54,6 +54,7 @@ export const file = defineBlockDriver({
   },
 });
 
+/** QUIRK: with auto-read-only QEMU opens the file for writing only when a user wants to write; here it is decided now. */
 async function openImage(
   images: HostImages,
   filename: string,

@@ -52,6 +52,7 @@ export function parseDrive(text: string, index: number): DriveSpec {
   if (file === undefined || file === '') throw bad("'file=' is missing: the path of an image");
   if (/^[a-z][a-z0-9+.-]*:/i.test(file) && !file.startsWith('file:'))
     throw unsupported(`'file=${file}': addresses with a protocol are not supported; use -blockdev`);
+  // QUIRK: QEMU guesses the format, warns, and lets nobody write another format's header.
   const format = reader.string('format');
   if (format === undefined)
     throw unsupported(
