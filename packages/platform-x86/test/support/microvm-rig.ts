@@ -43,7 +43,14 @@ export class MicrovmRig extends ApicRig {
     this.pit = new I8254(this.#gsi(0), this.clock);
     this.rtc = new Mc146818Rtc(this.#gsi(8), this.rtcClock, 0);
     this.uart = new Uart16550A(this.#gsi(4), this.clock, this.char, 115200);
-    this.ged = new AcpiGed(this.#gsi(9), { requestReset() {}, requestShutdown() {}, requestExit() {} });
+    this.ged = new AcpiGed(this.#gsi(9), {
+      requestReset() {},
+      requestShutdown() {},
+      requestSuspend() {},
+      requestWakeup() {},
+      supportWakeup() {},
+      requestExit() {},
+    });
     setCmosRamSize(this.rtc, ramSize, 0);
     for (const chip of [this.master, this.slave, ...this.ioapics, this.pit, this.rtc, this.uart, this.ged])
       chip.reset();
