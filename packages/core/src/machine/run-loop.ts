@@ -12,6 +12,8 @@ const MAX_SLICE_INSTRUCTIONS = 1_000_000;
 const TURN_NS = 1e6;
 /** A throttled machine pauses at least this long at a time; shorter pauses cost more than they give. */
 const MIN_PAUSE_NS = 1e6;
+/** And runs at most this long between two pauses. */
+const RUN_NS = 1e7;
 /** Longest sleep; a host timer cannot be longer than this anyway. */
 const MAX_SLEEP_MS = 2 ** 30;
 
@@ -52,8 +54,8 @@ export class RunLoop {
   /** vCPUs that wait for a page; any {@link wake} lets them try again. */
   readonly #waiting = new Set<VCpu>();
   #throttle = 0;
-  /** Host time that vCPUs still have to pause for what they ran. */
-  #owedNs = 0;
+  /** Host time at which the last pause ended. */
+  #ranSince = 0;
   /** When a pause began; undefined while there is none. */
   #pausedAt: number | undefined;
   /** Instructions executed since creation, for statistics. */
@@ -68,17 +70,18 @@ export class RunLoop {
   }
 
   /**
-   * Percentage of host time in which vCPUs do not run, 0 to 99 (QEMU's cpu-throttle): after each stretch of running they pause
-   * for p / (100 - p) of its length. A guest that idles anyway is not slowed down. Timers that expire in a pause fire after it.
+   * Percentage of host time in which vCPUs do not run, 0 to 99 (QEMU's cpu-throttle): after each stretch of at most ten
+   * milliseconds they pause for p / (100 - p) of its length, whether they were busy or not. Devices go on meanwhile: of several ticks in one pause the guest sees the last, and does
+   * not make up for the work that the others would have been.
    */
   get throttle(): number {
     return this.#throttle;
   }
   set throttle(percentage: number) {
     if (!(percentage >= 0 && percentage <= 99)) throw new RangeError(`a throttle of ${percentage} %`);
+    if (this.#throttle === 0) this.#ranSince = this.#host.monotonicNs();
     this.#throttle = percentage;
     if (percentage > 0) return;
-    this.#owedNs = 0;
     if (this.#pausedAt === undefined) return;
     this.#pausedAt = undefined;
     this.wake();
@@ -126,9 +129,8 @@ export class RunLoop {
     if (!this.#running) return;
     this.#inTurn = true;
     let sleepNs = 0;
-    const begin = this.#host.monotonicNs();
     try {
-      const end = begin + TURN_NS;
+      const end = this.#host.monotonicNs() + TURN_NS;
       do {
         this.#clock.timers.run(this.#clock.now());
         const cpu = this.#pick();
@@ -141,33 +143,52 @@ export class RunLoop {
         if (!this.#events.afterSlice()) break;
       } while (this.#running && this.#host.monotonicNs() < end);
     } catch (error) {
-      this.#running = false;
-      this.#clock.stop();
-      this.#events.failed(error);
+      this.#fail(error);
     } finally {
       this.#inTurn = false;
     }
     if (!this.#running) return;
-    if (this.#throttle > 0 && this.#pause(begin)) return;
+    if (this.#throttle > 0 && this.#pause()) return;
     if (sleepNs > 0) this.#sleepFor(sleepNs);
     else this.#schedule();
   }
 
-  /** Begins a pause when vCPUs owe one for what they have run since `begin`. */
-  #pause(begin: number): boolean {
+  #fail(error: unknown): void {
+    this.#running = false;
+    this.#clock.stop();
+    this.#events.failed(error);
+  }
+
+  /** Begins a pause when the time since the last one has earned one. */
+  #pause(): boolean {
     const now = this.#host.monotonicNs();
-    this.#owedNs += ((now - begin) * this.#throttle) / (100 - this.#throttle);
-    if (this.#owedNs < MIN_PAUSE_NS) return false;
+    const ratio = this.#throttle / (100 - this.#throttle);
+    const owed = Math.min((now - this.#ranSince) * ratio, Math.max(MIN_PAUSE_NS, RUN_NS * ratio));
+    if (owed < MIN_PAUSE_NS) return false;
     this.#pausedAt = now;
-    this.#sleep = this.#loop.after(Math.max(1, Math.round(this.#owedNs / 1e6)), () => {
+    this.#sleep = this.#loop.after(Math.round(owed / 1e6), () => {
+      const end = this.#host.monotonicNs();
       this.#sleep = undefined;
-      const paused = this.#host.monotonicNs() - (this.#pausedAt ?? now);
       this.#pausedAt = undefined;
-      // Host timers are late; what was paused too long is not owed again.
-      this.#owedNs = Math.max(-this.#owedNs, this.#owedNs - paused);
+      // Host timers count milliseconds and are late; what a pause was too long, the next one is shorter.
+      this.#ranSince = end + Math.min(end - now - owed, owed) / ratio;
+      this.#elapse();
       this.#turn();
     });
     return true;
+  }
+
+  /** Lets guest time catch up with a pause, with all timers that expired in it. */
+  #elapse(): void {
+    const clock = this.#clock;
+    // Where time is made of instructions none has passed.
+    if (clock.icountShift !== undefined) return;
+    try {
+      do clock.timers.run(clock.now());
+      while (clock.idle() === 0);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #slice(cpu: VCpu): void {

@@ -146,3 +146,104 @@ describe('RunLoop with several vCPUs', () => {
     expect(log).toEqual(['0', '0']);
   });
 });
+
+describe('a throttled RunLoop', () => {
+  /** A machine in real time: each slice takes a millisecond of it. */
+  function throttled(percentage: number) {
+    let ns = 0;
+    let slices = 0;
+    const queue: (() => void)[] = [];
+    const timers: { at: number; callback: () => void }[] = [];
+    const host = { monotonicNs: () => ns, wallNs: () => 0n };
+    const clock = new MachineClock(new MachineMemory(65_536), host, { tscHz: 1e9 });
+    const cpu = new NotingCpu(0, []);
+    cpu.act = () => {
+      ns += 1e6;
+      slices++;
+      return CpuExit.BUDGET;
+    };
+    const hooks = {
+      soon: (callback: () => void) => void queue.push(callback),
+      after: (ms: number, callback: () => void) => {
+        const timer = { at: ns + ms * 1e6, callback };
+        timers.push(timer);
+        return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
+      },
+    };
+    const loop = new RunLoop([cpu] as unknown as VCpu[], clock, host, hooks, {
+      afterSlice: () => true,
+      cpuShutdown: () => {},
+      debugStop: () => {},
+      failed: (error) => {
+        throw error;
+      },
+    });
+    loop.throttle = percentage;
+    loop.start();
+    return {
+      loop,
+      clock,
+      slices: () => slices,
+      now: () => ns,
+      run: (ms: number) => {
+        for (const end = ns + ms * 1e6; ns < end; ) {
+          const next = queue.shift();
+          if (next !== undefined) next();
+          else {
+            timers.sort((a, b) => b.at - a.at);
+            const timer = timers.at(-1);
+            if (timer === undefined || timer.at > end) {
+              ns = end;
+              break;
+            }
+            timers.pop();
+            ns = Math.max(ns, timer.at);
+            timer.callback();
+          }
+        }
+      },
+    };
+  }
+
+  it.each([
+    [0, 1000],
+    [20, 800],
+    [50, 500],
+    [99, 10],
+  ])('at %i percent runs %i ms of each second', (percentage, wanted) => {
+    const { slices, run } = throttled(percentage);
+    run(1000);
+    expect(Math.abs(slices() - wanted)).toBeLessThanOrEqual(Math.max(2, wanted / 50));
+  });
+
+  it('is not woken in a pause by interrupts, and runs on at once when the throttle ends', () => {
+    const { loop, slices, run, now } = throttled(90);
+    run(1);
+    const before = slices();
+    loop.wake();
+    loop.wake(0);
+    run(3);
+    expect(slices()).toBe(before);
+    loop.throttle = 0;
+    const at = now();
+    run(5);
+    expect(slices() - before).toBe((now() - at) / 1e6);
+  });
+
+  it('lets timers expire in a pause', () => {
+    const { clock, run } = throttled(90);
+    let ticks = 0;
+    const timer = clock.timer('tick', () => {
+      ticks++;
+      timer.arm(clock.now() + 1e6);
+    });
+    timer.arm(1e6);
+    run(500);
+    expect(ticks).toBeGreaterThan(400);
+  });
+
+  it('refuses what is no percentage', () => {
+    const { loop } = throttled(0);
+    for (const wrong of [-1, 100, Number.NaN]) expect(() => (loop.throttle = wrong)).toThrow(RangeError);
+  });
+});
