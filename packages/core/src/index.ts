@@ -32,6 +32,7 @@ export * from './machine/event-loop.ts';
 export * from './machine/jobs.ts';
 export type { LogSink } from './machine/log.ts';
 export * from './machine/machine.ts';
+export * from './machine/migration-policy.ts';
 export * from './machine/migration-services.ts';
 export type { NotifierList } from './machine/notifiers.ts';
 export type { RunLoop } from './machine/run-loop.ts';

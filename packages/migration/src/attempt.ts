@@ -1,4 +1,4 @@
-import { messageOf } from './errors.ts';
+import { type MigrationCancelled, messageOf } from './errors.ts';
 import { MigrationCounters } from './info.ts';
 import { type MigrationStatus, StatusCell } from './status.ts';
 
@@ -30,8 +30,9 @@ export class Attempt {
     if (this.status.stop('failing')) this.#error = messageOf(error);
   }
   /** Begins to be cancelled; tells whether it could be. */
-  cancel(reason: Error): boolean {
+  cancel(reason: MigrationCancelled): boolean {
     if (!this.status.stop('cancelling')) return false;
+    this.#error = reason.why;
     this.#abort.abort(reason);
     return true;
   }

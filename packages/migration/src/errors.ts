@@ -107,8 +107,12 @@ export class MigrationStateError extends SternaError {
 
 /** The migration was cancelled. */
 export class MigrationCancelled extends SternaError {
-  constructor() {
-    super('STERNA_ERR_MIGRATION_CANCELLED', 'the migration was cancelled');
+  /** Why, when it was not simply asked for. */
+  readonly why: string | undefined;
+
+  constructor(why?: string) {
+    super('STERNA_ERR_MIGRATION_CANCELLED', `the migration was cancelled${why === undefined ? '' : `: ${why}`}`);
+    this.why = why;
   }
 }
 

@@ -6,6 +6,8 @@
 import type {
   AnyVmState,
   LiveHandlers,
+  MigrationDecision,
+  MigrationEstimate,
   MigrationMode,
   MigrationNotice,
   RamBlock,
@@ -101,6 +103,9 @@ export interface MigrationHost {
 
   /** True where code is slow when it first runs: what the guest would have to wait for is then rehearsed while it runs. */
   readonly slowAtFirst?: boolean;
+
+  /** Asks the machine's policy about a migration that is under way; undefined when nobody has an opinion. */
+  decide?(estimate: MigrationEstimate): MigrationDecision | undefined;
 
   /** Delivers an event to the control plane. */
   emit(event: MigrationEvent): void;

@@ -2,6 +2,8 @@ import {
   BlockActivation,
   type Machine,
   MEMORY_LAYOUT,
+  type MigrationDecision,
+  type MigrationEstimate,
   type MigrationMode,
   type MigrationNotice,
   type RamBlock,
@@ -105,6 +107,9 @@ export class MachineMigrationHost implements MigrationHost {
   }
   throttle(percentage: number): void {
     this.#machine.loop.throttle = percentage;
+  }
+  decide(estimate: MigrationEstimate): MigrationDecision | undefined {
+    return this.#machine.hooks.migrationRound.call(estimate);
   }
   emit(event: MigrationEvent): void {
     this.#observer.event(event);

@@ -34,6 +34,10 @@ export interface MigrationParameters {
   mode: string;
   'zero-page-detection': string;
   'direct-io': boolean;
+  /** Ours: ms after which a migration that has not converged ends as `x-on-timeout` says; 0 is never. */
+  'x-deadline': number;
+  /** Ours: `cancel` lets the guest stay, `pause` stops it and moves it with whatever is left. */
+  'x-on-timeout': string;
 }
 
 /** Name of a parameter. */
@@ -110,6 +114,8 @@ const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
   mode: only('normal', 'CPR has not landed yet'),
   'zero-page-detection': word('multifd', ['none', 'legacy', 'multifd']),
   'direct-io': only(false, 'mapped-ram has not landed yet'),
+  'x-deadline': integer(0, 0, 2 ** 31 - 1, ' ms'),
+  'x-on-timeout': word('cancel', ['cancel', 'pause']),
 };
 
 /** The defaults. */

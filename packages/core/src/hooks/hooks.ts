@@ -1,5 +1,6 @@
-import { AsyncSeriesHook, SyncHook, SyncWaterfallHook } from 'tapable';
+import { AsyncSeriesHook, SyncBailHook, SyncHook, SyncWaterfallHook } from 'tapable';
 import { type Service, service } from '../container/service.ts';
+import type { MigrationDecision, MigrationEstimate } from '../machine/migration-policy.ts';
 import type { RunState, ShutdownCause } from '../machine/run-state.ts';
 
 /** Adds a listener; the name appears in traces and errors. */
@@ -13,6 +14,11 @@ export interface AsyncTap<T extends readonly unknown[]> extends SyncTap<T> {
 /** Adds a contributor that gets the value so far and answers the next one. */
 export interface WaterfallTap<V> {
   tap(name: string, contribute: (value: V) => V): void;
+}
+
+/** Adds a listener that may answer; the first answer counts, and later listeners are not asked. */
+export interface BailTap<V, R> {
+  tap(name: string, answer: (value: V) => R | undefined): void;
 }
 
 /** What devices and plugins may listen to. Taps of a device end with it. */
@@ -29,6 +35,8 @@ export interface Hooks {
   readonly ready: SyncTap<[]>;
   /** Contributes to the kernel command line of a direct boot. */
   readonly kernelCmdline: WaterfallTap<string>;
+  /** A migration away from here is under way: its policy, see `MigrationDecision`. Without an answer it goes on as set. */
+  readonly migrationRound: BailTap<MigrationEstimate, MigrationDecision>;
   /** The machine is about to be closed; async listeners are awaited. */
   readonly close: AsyncTap<[]>;
 }
@@ -43,6 +51,10 @@ export class MachineHooks {
   readonly shutdown: SyncHook<[ShutdownCause]> = new SyncHook(['cause'], 'shutdown');
   readonly ready: SyncHook<[]> = new SyncHook([], 'ready');
   readonly kernelCmdline: SyncWaterfallHook<[string]> = new SyncWaterfallHook(['cmdline'], 'kernelCmdline');
+  readonly migrationRound: SyncBailHook<[MigrationEstimate], MigrationDecision | undefined> = new SyncBailHook(
+    ['estimate'],
+    'migrationRound',
+  );
   readonly close: AsyncSeriesHook<[]> = new AsyncSeriesHook([], 'close');
 
   /**
@@ -63,6 +75,9 @@ export class MachineHooks {
       ready: sync(this.ready as unknown as { tap(name: string, fn: () => void): void }),
       kernelCmdline: {
         tap: (name, contribute) => this.kernelCmdline.tap(name, (value) => (isAlive() ? contribute(value) : value)),
+      },
+      migrationRound: {
+        tap: (name, answer) => this.migrationRound.tap(name, (estimate) => (isAlive() ? answer(estimate) : undefined)),
       },
       close: {
         tap: (name, listener) => this.close.tap(name, () => (isAlive() ? listener() : undefined)),

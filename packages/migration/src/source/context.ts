@@ -1,5 +1,6 @@
 import type { LiveHandlers, RunState, VmStateTable } from '@sterna/core';
 import type { Capabilities } from '../capabilities.ts';
+import type { MigrationCancelled } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
 import type { Pace } from '../pace.ts';
@@ -54,6 +55,10 @@ export interface SourceContext {
   readonly status: StatusCell;
   readonly counters: MigrationCounters;
   readonly signal: AbortSignal;
+  /** Gives the migration up, as a cancel does. */
+  readonly cancel: (reason: MigrationCancelled) => void;
+  /** What the policy has set; it counts instead of `downtime-limit`. */
+  readonly policy: { downtimeLimitMs: number | undefined };
   readonly writer: StreamWriter;
   readonly ram: RamSaver;
   /** Sends RAM's pages: in the channel's thread, or here. */

@@ -12,6 +12,7 @@ import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
+import { followPolicy } from './policy.ts';
 import { startRehearsal } from './rehearse.ts';
 import { syncRam } from './sync.ts';
 
@@ -26,6 +27,7 @@ const LIMIT_POLL_MS = 10;
 export async function iterate(ctx: SourceContext): Promise<void> {
   const convergence = new Convergence();
   const rehearsed = startRehearsal(ctx);
+  using _policy = followPolicy(ctx, () => pendingEstimate(ctx));
   for (let first = 0; ; first++) {
     ctx.signal.throwIfAborted();
     ctx.writer.check();
@@ -40,6 +42,8 @@ export async function iterate(ctx: SourceContext): Promise<void> {
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */
 function decide(ctx: SourceContext, convergence: Convergence): boolean {
   forceSync(ctx);
+  // The guest is to stop now, whatever is left.
+  if (ctx.policy.downtimeLimitMs === Number.POSITIVE_INFINITY) return maySwitchOver(ctx);
   const threshold = thresholdBytes(ctx);
   if (!convergence.worthLooking(pendingEstimate(ctx), threshold)) return false;
   const allowed = maySwitchOver(ctx);
@@ -55,7 +59,7 @@ function forceSync(ctx: SourceContext): void {
 
 /** Bytes that fit the allowed downtime. */
 function thresholdBytes(ctx: SourceContext): number {
-  return switchoverRate(ctx) * ctx.parameters()['downtime-limit'];
+  return switchoverRate(ctx) * (ctx.policy.downtimeLimitMs ?? ctx.parameters()['downtime-limit']);
 }
 
 /** Bytes per ms to expect at the switchover: what the user says, else what the channel has shown. */

@@ -11,7 +11,7 @@
 import { isVmStateTable, VM_PRIORITY } from '@sterna/core';
 import type { Attempt } from '../attempt.ts';
 import type { Capabilities } from '../capabilities.ts';
-import { DestinationError, MigrationCancelled, OwnershipUnknownError, TransportError } from '../errors.ts';
+import { DestinationError, type MigrationCancelled, OwnershipUnknownError, TransportError } from '../errors.ts';
 import type { MigrationHost, StateSection } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
 import type { Pace } from '../pace.ts';
@@ -56,10 +56,13 @@ export interface ContextOptions {
   readonly counters: MigrationCounters;
   readonly signal: AbortSignal;
   readonly continueSwitchover: Promise<void>;
+  /** Gives the migration up; without it, only its channel. */
+  readonly cancel?: (reason: MigrationCancelled) => void;
 }
 
 /** What an outgoing migration is made of. */
-export interface SourceOptions extends Omit<ContextOptions, 'status' | 'counters' | 'signal' | 'continueSwitchover'> {
+export interface SourceOptions
+  extends Omit<ContextOptions, 'status' | 'counters' | 'signal' | 'continueSwitchover' | 'cancel'> {
   readonly attempt: Attempt;
 }
 
@@ -72,7 +75,16 @@ export class SourceMigration {
     const { attempt, ...rest } = options;
     const { status, counters, signal, continueSwitchover } = attempt;
     this.#attempt = attempt;
-    this.#ctx = makeContext({ ...rest, status, counters, signal, continueSwitchover: continueSwitchover.promise });
+    this.#ctx = makeContext({
+      ...rest,
+      status,
+      counters,
+      signal,
+      continueSwitchover: continueSwitchover.promise,
+      cancel: (reason) => {
+        if (attempt.cancel(reason)) rest.channel.abort(reason);
+      },
+    });
   }
 
   /** True once the destination may own the guest; a cancel comes too late then. */
@@ -112,7 +124,7 @@ export class SourceMigration {
   async #reason(thrown: unknown): Promise<unknown> {
     const { signal, returnPath, committed, pace } = this.#ctx;
     // A cancel breaks channels on purpose; what broke is not the news then.
-    if (signal.aborted) return new MigrationCancelled();
+    if (signal.aborted) return signal.reason;
     // A destination that fails closes its channel, which is often noticed before its message is read.
     const heard = new AbortController();
     const silence = pace.sleep(LAST_WORD_MS, heard.signal).then(() => undefined);
@@ -147,6 +159,8 @@ export function makeContext(options: ContextOptions): SourceContext {
   counters.expectedDowntime = options.parameters()['downtime-limit'];
   const ctx: SourceContext = {
     ...options,
+    cancel: options.cancel ?? ((reason) => channel.abort(reason)),
+    policy: { downtimeLimitMs: undefined },
     writer,
     ram,
     pages: channel.pageSender?.(ram.plan) ?? new InlinePageSender(area, ram.plan.blocks, pace),
