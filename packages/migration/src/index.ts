@@ -8,6 +8,8 @@ export * from './machine-host.ts';
 export * from './pace.ts';
 export * from './parameters.ts';
 export { bufferAreaSize } from './ram/blocks.ts';
+export { ramKernel } from './ram/kernel.ts';
+export type { RamKernel } from './ram/kernel-instance.ts';
 export { GlobalState, globalStateTable } from './sections/global-state.ts';
 export type { SnapshotHost } from './snapshot/host.ts';
 export * from './snapshot/machine-snapshots.ts';

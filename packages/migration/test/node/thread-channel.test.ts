@@ -29,7 +29,6 @@ afterEach(async () => {
 });
 
 const never = new AbortController().signal;
-const unlimited = { bytes: Number.POSITIVE_INFINITY, ms: 60_000 };
 
 /** A machine whose RAM is full, with all of it marked. */
 function source(channel: ThreadChannel) {
