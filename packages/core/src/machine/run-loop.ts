@@ -10,9 +10,10 @@ const SLICE_NS = 2e5;
 const MAX_SLICE_INSTRUCTIONS = 1_000_000;
 /** Host time after which the loop lets sockets, control and migration run. */
 const TURN_NS = 1e6;
-/** A throttled machine pauses at least this long at a time; shorter pauses cost more than they give. */
-const MIN_PAUSE_NS = 1e6;
-/** And runs at most this long between two pauses. */
+/**
+ * A throttled machine runs this long between two pauses, as under QEMU. Shorter stretches would be kinder to a guest that
+ * needs a moment of each millisecond, and not slow it down at all.
+ */
 const RUN_NS = 1e7;
 /** Longest sleep; a host timer cannot be longer than this anyway. */
 const MAX_SLEEP_MS = 2 ** 30;
@@ -70,9 +71,9 @@ export class RunLoop {
   }
 
   /**
-   * Percentage of host time in which vCPUs do not run, 0 to 99 (QEMU's cpu-throttle): after each stretch of at most ten
-   * milliseconds they pause for p / (100 - p) of its length, whether they were busy or not. Devices go on meanwhile: of several ticks in one pause the guest sees the last, and does
-   * not make up for the work that the others would have been.
+   * Percentage of host time in which vCPUs do not run, 0 to 99 (QEMU's cpu-throttle): after each ten milliseconds they
+   * pause for p / (100 - p) of that time, whether they were busy or not. Devices go on meanwhile: of several ticks in one
+   * pause the guest sees the last, and does not make up for the work that the others would have been.
    */
   get throttle(): number {
     return this.#throttle;
@@ -162,15 +163,15 @@ export class RunLoop {
   /** Begins a pause when the time since the last one has earned one. */
   #pause(): boolean {
     const now = this.#host.monotonicNs();
+    if (now - this.#ranSince < RUN_NS) return false;
     const ratio = this.#throttle / (100 - this.#throttle);
-    const owed = Math.min((now - this.#ranSince) * ratio, Math.max(MIN_PAUSE_NS, RUN_NS * ratio));
-    if (owed < MIN_PAUSE_NS) return false;
+    const owed = RUN_NS * ratio;
     this.#pausedAt = now;
-    this.#sleep = this.#loop.after(Math.round(owed / 1e6), () => {
+    this.#sleep = this.#loop.after(Math.max(1, Math.round(owed / 1e6)), () => {
       const end = this.#host.monotonicNs();
       this.#sleep = undefined;
       this.#pausedAt = undefined;
-      // Host timers count milliseconds and are late; what a pause was too long, the next one is shorter.
+      // Host timers count milliseconds and are late: what a pause was too long, the next one comes later.
       this.#ranSince = end + Math.min(end - now - owed, owed) / ratio;
       this.#elapse();
       this.#turn();

@@ -218,7 +218,7 @@ describe('a throttled RunLoop', () => {
 
   it('is not woken in a pause by interrupts, and runs on at once when the throttle ends', () => {
     const { loop, slices, run, now } = throttled(90);
-    run(1);
+    run(11);
     const before = slices();
     loop.wake();
     loop.wake(0);
