@@ -99,6 +99,7 @@ describe('addresses', () => {
     'unix:',
     'file:',
     'file:/a,offset=x',
+    'file:/a,offset=0x20M',
     'file:/a,offset=-1',
     'exec:',
     'fd:',

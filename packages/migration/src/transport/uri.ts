@@ -1,4 +1,4 @@
-import { SternaError } from '@sterna/core';
+import { parseSize, SternaError } from '@sterna/core';
 
 /** A parsed migration address, in the shape of QAPI's MigrationAddress. */
 export type MigrationAddress =
@@ -7,8 +7,6 @@ export type MigrationAddress =
   | { readonly transport: 'socket'; readonly type: 'fd'; readonly str: string }
   | { readonly transport: 'exec'; readonly args: readonly string[] }
   | { readonly transport: 'file'; readonly filename: string; readonly offset: number };
-
-const SIZE_SUFFIX: Readonly<Record<string, number>> = { '': 1, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /**
  * Parses `tcp:host:port`, `unix:path`, `fd:name`, `exec:command` and
@@ -114,11 +112,11 @@ function file(uri: string, rest: string): MigrationAddress {
 }
 
 function parseOffset(uri: string, text: string): number {
-  const match = /^(?<digits>0x[0-9a-f]+|\d+)(?<unit>[BKMGT]?)$/i.exec(text);
-  const unit = SIZE_SUFFIX[match?.groups?.['unit']?.toUpperCase() ?? ''];
-  const value = Number(match?.groups?.['digits']) * (unit ?? Number.NaN);
-  if (!Number.isSafeInteger(value)) throw bad(uri, `bad offset '${text}'`);
-  return value;
+  try {
+    return parseSize(text);
+  } catch {
+    throw bad(uri, `bad offset '${text}'`);
+  }
 }
 
 function bad(uri: string, why: string): SternaError {
