@@ -91,6 +91,7 @@ export class DeviceBackend implements BlockBackend, BlockParent {
   get device(): string | undefined {
     return this.#user?.id;
   }
+  /** Whether errors have stopped the machine since it ran last. */
   get ioStatus(): IoStatus {
     return this.#ioStatus;
   }

@@ -50,6 +50,7 @@ export class BlockEdge implements BlockChild {
   get length(): number {
     return this.node.driver.length;
   }
+  /** Nobody may write to the node. */
   get readOnly(): boolean {
     return this.node.readOnly;
   }
@@ -145,12 +146,15 @@ export class BlockNode implements BlockParent, NodeIoTarget {
   get description(): string {
     return `node '${this.nodeName}'`;
   }
+  /** Name of its driver. */
   get driverName(): string {
     return this.type.descriptor.name;
   }
+  /** Nobody may write to it: by its options, its driver, or what is below. */
   get readOnly(): boolean {
     return this.options.readOnly || this.driver.readOnly === true || this.driver.write === undefined;
   }
+  /** What becomes of zeroes that are written. */
   get detectZeroes(): 'off' | 'on' | 'unmap' {
     return this.options.detectZeroes;
   }

@@ -6,6 +6,7 @@ export * from './chardev/stdio-backend.ts';
 export * from './descriptors.ts';
 export * from './entropy.ts';
 export * from './event-loop.ts';
+export * from './ffi.ts';
 export * from './host-clock.ts';
 export * from './host-files.ts';
 export * from './plugin/load-plugin.ts';

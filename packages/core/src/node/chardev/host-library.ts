@@ -1,10 +1,9 @@
-import type { DynamicLibrary } from 'node:ffi';
+import { type HostFfi, hostFfi } from '../ffi.ts';
 
 /** Kind of handle that watches a descriptor (libuv's `uv_handle_type`). */
 const UV_POLL = 8;
 
-function open() {
-  const ffi = process.getBuiltinModule('node:ffi');
+function open(ffi: HostFfi) {
   const { lib, functions } = ffi.dlopen(null, {
     dup: { arguments: ['i32'], return: 'i32' },
     recvmsg: { arguments: ['i32', 'buffer', 'i32'], return: 'i64' },
@@ -15,7 +14,7 @@ function open() {
     uv_close: { arguments: ['buffer', 'pointer'], return: 'void' },
   });
   return {
-    lib: lib as DynamicLibrary,
+    lib,
     call: functions,
     loop: ffi.getCurrentEventLoop(),
     pollSize: Number(functions.uv_handle_size(UV_POLL)),
@@ -28,25 +27,18 @@ export type HostLibrary = ReturnType<typeof open>;
 
 let library: HostLibrary | undefined | null;
 
-/**
- * Functions of the process itself, by `node:ffi`; undefined on hosts and Node releases that do not offer them. The
- * layouts that callers use are those of 64-bit Linux.
- */
+/** Functions of the process itself; undefined where {@link hostFfi} is, and where one of them is missing. */
 export function hostLibrary(): HostLibrary | undefined {
   if (library === undefined) library = tryOpen();
   return library ?? undefined;
 }
 
 function tryOpen(): HostLibrary | null {
-  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return null;
-  // That the interface is young is known; a notice on every start would be noise on people's terminals.
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
+  const ffi = hostFfi();
+  if (ffi === undefined) return null;
   try {
-    return open();
+    return open(ffi);
   } catch {
     return null;
-  } finally {
-    process.emitWarning = emitWarning;
   }
 }
