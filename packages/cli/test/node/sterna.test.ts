@@ -36,8 +36,8 @@ it('runs a machine file, publishes its socket for this user only, and migrates i
     '--to',
     `unix:${shop.path('m')}`,
     '--json',
-    '--downtime-limit',
-    '200',
+    '--max-downtime',
+    '200ms',
   ]);
   await until(() => migrate.code !== undefined, migrate);
   expect(migrate.err).toBe('');
