@@ -4,14 +4,15 @@ import { commands } from './commands.ts';
 import { newModel } from './model.ts';
 import { Real } from './real.ts';
 
-const long = process.env['STERNA_LONG'] === '1';
+/** The mutation score has patience for a few, `npm run test:long` for many. */
+const RUNS = process.env['STERNA_MUTATION'] ? 60 : process.env['STERNA_LONG'] ? 20_000 : 500;
 
 test('both state machines do what the model says, whatever is typed', { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { maxCommands: 40, size: 'max' }), (list) =>
       fc.asyncModelRun(() => ({ model: newModel(), real: new Real() }), list),
     ),
-    { numRuns: long ? 20_000 : 500 },
+    { numRuns: RUNS },
   );
 });
 

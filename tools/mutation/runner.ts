@@ -1,0 +1,64 @@
+/**
+ * Runs the suite for one mutant after the other in one vitest, for {@link file://./run.ts}, which ends this process when a
+ * mutant never ends. Messages in: a mutant or null for the unchanged sources. Out: whether a test failed, and the time.
+ */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createVitest } from 'vitest/node';
+import { apply, type Mutant } from './mutants.ts';
+
+const root = join(import.meta.dirname, '../..');
+const include = process.argv.slice(2);
+let mutant: Mutant | null = null;
+const conditions = ['@sterna/source'];
+
+const vitest = await createVitest(
+  'test',
+  {
+    root,
+    config: false,
+    watch: false,
+    bail: 1,
+    pool: 'threads',
+    maxWorkers: 1,
+    isolate: false,
+    include,
+    // Broken streams by chance: long, and what they find the others find too.
+    exclude: ['**/*.long.test.ts', '**/fuzz.test.ts', '**/node_modules/**'],
+    testTimeout: 60_000,
+    reporters: [{ onInit() {} }],
+    env: { STERNA_MUTATION: '1' },
+  },
+  {
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    plugins: [
+      {
+        name: 'mutant',
+        enforce: 'pre',
+        load(id) {
+          const file = id.split('?')[0]!;
+          return mutant !== null && join(root, mutant.file) === file
+            ? apply(readFileSync(file, 'utf8'), mutant)
+            : undefined;
+        },
+      },
+    ],
+  },
+);
+
+async function run(next: Mutant | null): Promise<{ failed: boolean; ms: number }> {
+  if (mutant !== null) vitest.invalidateFile(join(root, mutant.file));
+  mutant = next;
+  if (mutant !== null) vitest.invalidateFile(join(root, mutant.file));
+  const began = performance.now();
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(await vitest.globTestSpecifications());
+  const failed = unhandledErrors.length > 0 || testModules.some((module) => module.state() === 'failed');
+  return { failed, ms: performance.now() - began };
+}
+
+process.on('message', async (next: Mutant | null) => {
+  process.send!(await run(next));
+});
+process.send!('ready');
