@@ -36,6 +36,8 @@ export function tickGuest({ filledMiB = 0, dirtyRate = 0, busy = false }: TickGu
   return assemble(`
         bits 32
         org 0x100000
+next    equ     0x120000                ; away from the code, which would else be checked for changes at each tick
+owed    equ     0x120004
 elf:    db 0x7f, "ELF", 1, 1, 1, 0
         times 8 db 0
         dw 2, 3
@@ -123,9 +125,6 @@ say:    push    edx
         out     dx, al
         pop     edx
         ret
-        align   8
-next:   dd 0
-owed:   dd 0
         align   8
 idt:    times 0x21 dq 0
         align   16

@@ -2,12 +2,17 @@
  * The thread behind an outgoing channel: it opens the channel, writes what the machine's loop posts, and sends RAM's pages
  * straight from the shared memory, so that a stream as fast as the link takes nothing from the guest.
  */
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './channel-thread-messages.ts';
 import { openOutput, type ThreadOutput } from './thread-output.ts';
 import { ThreadPages } from './thread-pages.ts';
 
+/** Nice value of the thread: about a tenth of the weight of others. */
+const NICE = 10;
 const port = parentPort!;
+yieldToGuest();
 let output: ThreadOutput | undefined;
 let pages: ThreadPages | undefined;
 /** Set by an abort; an output that opens later is of no use any more. */
@@ -67,3 +72,16 @@ port.on('message', (request: ThreadRequest) => {
       port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ThreadAnswer),
   );
 });
+
+/**
+ * Where processors are scarce the guest comes first: the thread takes less than an equal share. Linux knows priorities of
+ * threads; a host that does not divides equally.
+ */
+function yieldToGuest(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, NICE);
+  } catch {
+    // It is a courtesy.
+  }
+}
