@@ -42,9 +42,13 @@ export async function iterate(ctx: SourceContext): Promise<void> {
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */
 function decide(ctx: SourceContext, convergence: Convergence): boolean {
   forceSync(ctx);
+  const { downtimeLimitMs } = ctx.policy;
   // The guest is to stop now, whatever is left.
-  if (ctx.policy.downtimeLimitMs === Number.POSITIVE_INFINITY) return maySwitchOver(ctx);
+  if (downtimeLimitMs === Number.POSITIVE_INFINITY) return maySwitchOver(ctx);
   const threshold = thresholdBytes(ctx);
+  // A policy that allows a longer pause wants no rounds that make it shorter.
+  if (downtimeLimitMs !== undefined)
+    return pendingEstimate(ctx) < threshold && maySwitchOver(ctx) && pendingExact(ctx) < threshold;
   if (!convergence.worthLooking(pendingEstimate(ctx), threshold)) return false;
   const allowed = maySwitchOver(ctx);
   if (!allowed && ctx.pace.now() - ctx.dirtying.syncedAt < WAITING_SYNC_MS) return false;
