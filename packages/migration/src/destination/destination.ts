@@ -62,7 +62,13 @@ export async function runDestination(options: DestinationOptions): Promise<void>
   }
 }
 
-function makeContext({ host, channel, capabilities, wire }: DestinationOptions): DestinationContext {
+/** What all phases share, before the first of them. */
+export function makeContext({
+  host,
+  channel,
+  capabilities,
+  wire,
+}: Omit<DestinationOptions, 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
   const asked = capabilities.has('switchover-ack')
@@ -83,11 +89,13 @@ function makeContext({ host, channel, capabilities, wire }: DestinationOptions):
   };
 }
 
-function setUpDevices({ sections }: DestinationContext): void {
+/** Tells live devices that their state comes. */
+export function setUpDevices({ sections }: DestinationContext): void {
   for (const section of sections) deviceHook(section, 'loadSetup', () => section.live?.loadSetup?.(section.state));
 }
 
-function cleanUpDevices({ host, sections }: DestinationContext): void {
+/** Tells live devices that the load is over, whatever its result. */
+export function cleanUpDevices({ host, sections }: DestinationContext): void {
   for (const { idstr, live, state } of sections) {
     try {
       live?.loadCleanup?.(state);

@@ -156,7 +156,7 @@ export class Snapshots {
     this.#host.reset();
     let slept: boolean;
     try {
-      slept = await readState(this.#host, source);
+      slept = await readState(this.#host, source, this.#wire);
     } catch (error) {
       migration.setRunState('restore-vm');
       throw failed(`snapshot '${name}' was not loaded; reset the machine or load another one`, error);
@@ -231,13 +231,7 @@ export class Snapshots {
   }
 
   #checkMigratable(): void {
-    const { migration } = this.#host;
-    const devices = migration
-      .sections()
-      .flatMap(({ idstr, vmstate }) =>
-        typeof vmstate === 'object' && 'kind' in vmstate ? [`non-migratable device: ${idstr}`] : [],
-      );
-    const reasons = [...devices, ...migration.blockedReasons('normal')];
+    const reasons = this.#host.migration.blockedReasons('normal');
     if (reasons.length > 0)
       throw new SternaError('STERNA_ERR_MIGRATION_BLOCKED', `snapshots are blocked: ${reasons.join('; ')}`);
   }

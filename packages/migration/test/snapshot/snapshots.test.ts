@@ -1,4 +1,4 @@
-import { type RunState, SternaError, unmigratable } from '@sterna/core';
+import { type RunState, SternaError } from '@sterna/core';
 import { describe, expect, test } from 'vitest';
 import { parseStream } from '../../src/inspect/records.ts';
 import { Snapshots } from '../../src/snapshot/snapshots.ts';
@@ -266,11 +266,6 @@ describe('what forbids a snapshot', () => {
     await expect(rig.save('t')).rejects.toThrow('snapshots are blocked: because');
     expect(await codeOf(rig.save('t'))).toBe('STERNA_ERR_MIGRATION_BLOCKED');
     await rig.load('s');
-  });
-  test('a device that cannot migrate', async () => {
-    const rig = new SnapshotRig();
-    rig.migration.extra = [{ idstr: 'gpu', instanceId: 0, vmstate: unmigratable('no'), state: {} }];
-    await expect(rig.save('t')).rejects.toThrow('non-migratable device: gpu');
   });
   test('a writable disk that cannot take part', async () => {
     const rig = new SnapshotRig();
