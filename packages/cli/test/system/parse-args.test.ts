@@ -60,6 +60,7 @@ describe('command line', () => {
     ['-icount 3', { icountShift: 3 }],
     ['-gdb unix:x,server=on', { gdb: 'unix:x,server=on' }],
     ['-s -S', { gdb: 'tcp::1234', autostart: false }],
+    ['-only-migratable', { onlyMigratable: true }],
     ['-icount shift=0', { icountShift: 0 }],
     ['-rtc base=2026-11-20T18:00:00,clock=vm', { rtc: { source: 'vm', baseNs: 1_795_197_600_000_000_000n } }],
     ['-rtc clock=host', { rtc: { source: 'host' } }],
