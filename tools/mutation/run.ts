@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Mutant, mutantsOf } from './mutants.ts';
+import type { Answer } from './runner.ts';
 
 /** Fast tests that together know the migration core; the simulation comes last, it knows the most and takes longest. */
 const SUITE = [
@@ -55,18 +56,18 @@ class Runner {
   #child: ChildProcess | undefined;
 
   /** @returns undefined when the time is over, and the process with it */
-  async run(mutant: Mutant | null, limitMs: number): Promise<{ failed: boolean; ms: number } | undefined> {
+  async run(mutant: Mutant | null, limitMs: number): Promise<Answer | undefined> {
     this.#child ??= await this.#start();
     const child = this.#child;
-    const answer = new Promise<{ failed: boolean; ms: number } | undefined>((resolve) => {
+    const answer = new Promise<Answer | undefined>((resolve) => {
       const timer = setTimeout(() => resolve(undefined), limitMs);
       child.once('message', (message) => {
         clearTimeout(timer);
-        resolve(message as { failed: boolean; ms: number });
+        resolve(message as Answer);
       });
       child.once('exit', () => {
         clearTimeout(timer);
-        resolve({ failed: true, ms: 0 });
+        resolve({ failures: ['the runner ended'], ms: 0 });
       });
     });
     child.send(mutant as Mutant);
@@ -93,12 +94,15 @@ const all = allMutants();
 const chosen = values.sample === 'all' ? all : sample(all, Number(values.sample), Number(values.seed));
 const runner = new Runner();
 const unchanged = await runner.run(null, 600_000);
-if (unchanged === undefined || unchanged.failed) throw new Error('the suite fails without any mutant');
+if (unchanged === undefined || unchanged.failures.length > 0) {
+  console.error(`the suite fails without any mutant: ${unchanged?.failures.join('; ') ?? 'it never ends'}`);
+  process.exit(1);
+}
 console.log(`${all.length} mutants, ${chosen.length} of them chosen; the suite takes ${Math.round(unchanged.ms)} ms`);
 const outcomes = new Map<Outcome, number>();
 for (const [i, mutant] of chosen.entries()) {
   const result = await runner.run(mutant, unchanged.ms * PATIENCE + 30_000);
-  const outcome: Outcome = result === undefined ? 'timeout' : result.failed ? 'killed' : 'survived';
+  const outcome: Outcome = result === undefined ? 'timeout' : result.failures.length > 0 ? 'killed' : 'survived';
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   if (outcome === 'survived')
     console.log(`survived ${mutant.file}:${mutant.line}  ${mutant.was.split('\n')[0]}  ->  ${mutant.becomes}`);

@@ -1,12 +1,19 @@
 /**
  * Runs the suite for one mutant after the other in one vitest, for {@link file://./run.ts}, which ends this process when a
- * mutant never ends. Messages in: a mutant or null for the unchanged sources. Out: whether a test failed, and the time.
+ * mutant never ends. Messages in: a mutant or null for the unchanged sources. Out: an {@link Answer}.
  */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createVitest } from 'vitest/node';
 import { apply, type Mutant } from './mutants.ts';
+
+/** What a run of the suite came to. */
+export interface Answer {
+  /** Files and tests that failed. */
+  readonly failures: readonly string[];
+  readonly ms: number;
+}
 
 const root = join(import.meta.dirname, '../..');
 const include = process.argv.slice(2);
@@ -48,14 +55,17 @@ const vitest = await createVitest(
   },
 );
 
-async function run(next: Mutant | null): Promise<{ failed: boolean; ms: number }> {
+async function run(next: Mutant | null): Promise<Answer> {
   if (mutant !== null) vitest.invalidateFile(join(root, mutant.file));
   mutant = next;
   if (mutant !== null) vitest.invalidateFile(join(root, mutant.file));
   const began = performance.now();
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(await vitest.globTestSpecifications());
-  const failed = unhandledErrors.length > 0 || testModules.some((module) => module.state() === 'failed');
-  return { failed, ms: performance.now() - began };
+  const broken = testModules.filter((module) => module.state() === 'failed');
+  const names = broken.flatMap((module) => [...module.children.allTests('failed')].map(({ fullName }) => fullName));
+  const files = broken.map(({ relativeModuleId }) => relativeModuleId);
+  const errors = unhandledErrors.map((error) => String((error as Error).message));
+  return { failures: [...files, ...names, ...errors], ms: performance.now() - began };
 }
 
 process.on('message', async (next: Mutant | null) => {

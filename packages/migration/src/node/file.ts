@@ -7,7 +7,6 @@ import type { MigrationChannel } from '../transport/channel.ts';
 const open = promisify(fs.open);
 const stat = promisify(fs.fstat);
 const cut = promisify(fs.ftruncate);
-const write = promisify(fs.write);
 const read = promisify(fs.read);
 const close = promisify(fs.close);
 
@@ -39,16 +38,16 @@ export async function cutAt(filename: string, fd: number, offset: number): Promi
   }
 }
 
-/** A stream in a file, from an offset on. What is before the offset belongs to somebody else and stays. */
-export class FileChannel implements MigrationChannel {
+/** Reads a stream from a file, from an offset on; what is before belongs to somebody else. Writing is a thread's business. */
+export class FileReader implements MigrationChannel {
   readonly name: string;
   readonly bidirectional = false;
   readonly #fd: number;
-  readonly #writing: Set<Promise<void>> = new Set();
+  readonly #buffer: Uint8Array = new Uint8Array(READ_SIZE);
   #position: number;
+  #reading: Promise<unknown> | undefined;
   #error: Error | undefined;
   #closed = false;
-  #buffer: Uint8Array | undefined;
 
   /** @param fd - Open descriptor; closed with the channel. */
   constructor(name: string, fd: number, offset: number) {
@@ -57,47 +56,24 @@ export class FileChannel implements MigrationChannel {
     this.#position = offset;
   }
 
-  /** Opens for writing, as {@link openForWriting} does. */
-  static async create(filename: string, offset: number): Promise<FileChannel> {
-    return new FileChannel(`file:${filename}`, await openForWriting(filename, offset), offset);
-  }
-
-  /** Opens for reading. */
-  static async open(filename: string, offset: number): Promise<FileChannel> {
+  /** Opens a file. @throws TransportError */
+  static async open(filename: string, offset: number): Promise<FileReader> {
     try {
-      return new FileChannel(`file:${filename}`, await open(filename, 'r'), offset);
+      return new FileReader(`file:${filename}`, await open(filename, 'r'), offset);
     } catch (error) {
       throw failed(`cannot read ${filename}`, error);
     }
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#error) throw this.#error;
-    const position = this.#position;
-    this.#position += bytes.length;
-    const writing = this.#writeAll(bytes, position);
-    this.#writing.add(writing);
-    try {
-      await writing;
-    } catch (error) {
-      this.#error ??= failed(this.name, error);
-      throw this.#error;
-    } finally {
-      this.#writing.delete(writing);
-    }
-  }
-
-  async #writeAll(bytes: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await write(this.#fd, bytes, done, bytes.length - done, position + done);
-      done += bytesWritten;
-    }
+  async write(): Promise<void> {
+    throw new TransportError(`${this.name} is read, not written`);
   }
 
   async read(): Promise<Uint8Array | undefined> {
     if (this.#error) throw this.#error;
-    this.#buffer ??= new Uint8Array(READ_SIZE);
-    const { bytesRead } = await read(this.#fd, this.#buffer, 0, READ_SIZE, this.#position).catch((error) => {
+    const reading = read(this.#fd, this.#buffer, 0, READ_SIZE, this.#position);
+    this.#reading = reading;
+    const { bytesRead } = await reading.catch((error) => {
       throw failed(this.name, error);
     });
     if (this.#error) throw this.#error;
@@ -105,10 +81,7 @@ export class FileChannel implements MigrationChannel {
     return bytesRead === 0 ? undefined : this.#buffer.subarray(0, bytesRead);
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#writing);
-    if (this.#error) throw this.#error;
-  }
+  async end(): Promise<void> {}
 
   abort(reason: Error): void {
     this.#error ??= reason;
@@ -118,8 +91,8 @@ export class FileChannel implements MigrationChannel {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // A write or read under way ends first; the handle is closed behind it.
-    await Promise.allSettled(this.#writing);
+    // A read under way ends first: the number of the descriptor may be another file's afterwards.
+    await this.#reading?.catch(() => {});
     await close(this.#fd).catch(() => {});
   }
 }

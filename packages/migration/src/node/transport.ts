@@ -5,7 +5,7 @@ import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.
 import type { ThreadTarget } from './channel-thread-messages.ts';
 import { descriptorChannel, descriptorTarget } from './descriptor.ts';
 import { execChannel } from './exec.ts';
-import { cutAt, FileChannel, openForWriting } from './file.ts';
+import { cutAt, FileReader, openForWriting } from './file.ts';
 import { listenSocket } from './socket.ts';
 import { ThreadChannel } from './thread-channel.ts';
 
@@ -48,12 +48,12 @@ export class NodeMigrationTransport implements MigrationTransport {
       case 'file': {
         const channel =
           this.#passed !== undefined && isDescriptorSet(address.filename)
-            ? new FileChannel(
+            ? new FileReader(
                 `file:${address.filename}`,
                 this.#passed.copyFromSet(address.filename, 'read'),
                 address.offset,
               )
-            : await FileChannel.open(address.filename, address.offset);
+            : await FileReader.open(address.filename, address.offset);
         return once(address, () => channel);
       }
       case 'socket':
