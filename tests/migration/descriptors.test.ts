@@ -1,57 +1,13 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { tinyGuestFile } from '@sterna/guests/node';
 import { expect, it } from 'vitest';
-import { sendDescriptors } from '../../packages/core/test/support/send-descriptors.ts';
+import { connectedPair, fdOf, PASSING, PassingClient } from '../support/passing-client.ts';
 import { checkTicks } from '../support/ticks.ts';
 import { Vm } from '../support/vm.ts';
 
-/** A conversation over a second QMP socket, on which descriptors can be passed. */
-class PassingClient {
-  readonly #socket: Socket;
-  readonly #answers: ((answer: { return?: unknown; error?: { desc: string } }) => void)[] = [];
-  #text = '';
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      const lines = (this.#text + chunk.toString()).split('\r\n');
-      this.#text = lines.pop()!;
-      for (const line of lines) {
-        const message = JSON.parse(line);
-        if (message.QMP === undefined && message.event === undefined) this.#answers.shift()?.(message);
-      }
-    });
-  }
-
-  static async connect(vm: Vm): Promise<PassingClient> {
-    const path = join(vm.directory, 'passing');
-    const socket = await new Promise<Socket>((resolve) => {
-      const made: Socket = connect(path, () => resolve(made));
-    });
-    const client = new PassingClient(socket);
-    await client.execute('qmp_capabilities');
-    return client;
-  }
-
-  async execute(command: string, args: object = {}, fds: readonly number[] = []): Promise<unknown> {
-    const answer = new Promise<{ return?: unknown; error?: { desc: string } }>((resolve) =>
-      this.#answers.push(resolve),
-    );
-    sendDescriptors(this.#socket, JSON.stringify({ execute: command, arguments: args }), fds);
-    const { return: result, error } = await answer;
-    if (error !== undefined) throw new Error(error.desc);
-    return result;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
 const KERNEL = tinyGuestFile('pvh');
-const PASSING = ['-qmp', 'unix:passing,server=on,wait=off'];
 
 /** Starts two machines with the tiny guest, moves it as `move` says, and checks that no tick is lost. */
 async function moved(
@@ -77,20 +33,6 @@ async function completed(vm: Vm): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
-
-/** Two connected tcp sockets, paused before anything was read. */
-async function connectedPair(): Promise<readonly [Socket, Socket]> {
-  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  const client = connect((server.address() as { port: number }).port, '127.0.0.1');
-  client.pause();
-  const pair = [await accepted, client] as const;
-  server.close();
-  return pair;
-}
-
-const fdOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
 it('moves a guest over connected sockets that a client passes by name', () =>
   moved(async (source, destination, from) => {

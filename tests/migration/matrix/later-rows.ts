@@ -1,0 +1,37 @@
+import type { Row } from './row.ts';
+
+const rows = (later: string, names: Readonly<Record<string, string>>): readonly Row[] =>
+  Object.entries(names).map(([name, proves]) => ({ name, proves, later }));
+
+/** Tests of features that have not landed, or that need what this emulator does not have. */
+export const LATER_ROWS: readonly Row[] = [
+  ...rows('TLS', {
+    'precopy/unix/tls/psk, x509/...': 'TLS over unix sockets',
+    'precopy/tcp/tls/psk/match, mismatch': 'a wrong key is refused, the guest runs on',
+    'precopy/tcp/tls/x509/default-host, override-host, mismatch-host, friendly-client, hostile-client, allow-anon-client, reject-anon-client':
+      'certificates: who is accepted and who is refused',
+  }),
+  ...rows('multifd', {
+    'multifd/tcp/uri/plain/none, multifd/tcp/channels/plain/none': 'several channels, by URI and by JSON',
+    'multifd/tcp/plain/zlib, zstd, qatzip, qpl, uadk': 'compressed channels',
+    'multifd/tcp/plain/zero-page/legacy, none': 'where zero pages are found',
+    'multifd/tcp/plain/cancel': 'cancel, the destination is killed, a second migration succeeds',
+    'multifd/tcp/tls/...': 'TLS on every channel',
+    'multifd/file/mapped-ram, live, dio, fdset, fdset/dio': 'several channels into one file',
+  }),
+  ...rows('postcopy', {
+    'postcopy/plain, preempt/plain, suspend, tls/psk': 'the guest moves first, its memory follows',
+    'postcopy/recovery/plain, preempt/recovery/..., recovery/tls': 'a broken connection is repaired',
+    'postcopy/recovery/double-failures/handshake, reconnect': 'a failed repair can be tried again',
+  }),
+  ...rows('CPR', {
+    'mode/reboot': 'a new process takes over through a file',
+    'mode/transfer, mode/transfer/defer': 'a new process takes over memory and descriptors',
+  }),
+  ...rows('shared RAM files', { 'ignore-shared': 'shared memory is not sent' }),
+  {
+    name: 'dirty_ring, vcpu_dirty_limit, dirty_limit',
+    proves: 'limits by the dirty ring',
+    instead: 'not planned: only KVM has the ring',
+  },
+];

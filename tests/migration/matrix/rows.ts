@@ -1,0 +1,9 @@
+import { CANCEL_ROWS } from './cancel-rows.ts';
+import { FILE_ROWS } from './file-rows.ts';
+import { LATER_ROWS } from './later-rows.ts';
+import { MISC_ROWS } from './misc-rows.ts';
+import { PRECOPY_ROWS } from './precopy-rows.ts';
+import type { Row } from './row.ts';
+
+/** QEMU's migration tests, row by row. */
+export const ROWS: readonly Row[] = [...PRECOPY_ROWS, ...FILE_ROWS, ...CANCEL_ROWS, ...MISC_ROWS, ...LATER_ROWS];
