@@ -184,6 +184,29 @@ describe.skipIf(process.platform !== 'linux')('a disk that two processes share',
     }
   });
 
+  it('goes from machine to machine while the guest stands still, and runs where it is told to', async () => {
+    const image = newImage();
+    const vms = [await Vm.start('sterna', options(image))];
+    try {
+      await writesOn(vms[0]!);
+      await vms[0]!.qmp.executeAny('stop');
+      for (let hop = 0; hop < 2; hop++) {
+        const destination = await Vm.start('sterna', [...options(image), '-incoming', 'defer']);
+        const outcome = await migrate(vms.at(-1)!, destination, `unix:${destination.directory}/migration`);
+        expect(outcome).toMatchObject({ status: 'completed', errorDesc: undefined });
+        vms.push(destination);
+        expect(writers(image)).toBe(0);
+      }
+      await vms[2]!.qmp.executeAny('cont');
+      await writesOn(vms[2]!);
+      expect(writers(image)).toBe(1);
+      expect(await faults(vms[2]!, image)).toEqual([]);
+      await expect(vms[1]!.qmp.executeAny('cont')).rejects.toThrow(/another process uses the image/);
+    } finally {
+      for (const vm of vms) await vm[Symbol.asyncDispose]();
+    }
+  });
+
   it('keeps a request that found the disk full, moves it along, and makes it where there is room', async () => {
     const image = newImage();
     const full = { 'inject-error': [{ event: 'write_aio', iotype: 'write', errno: 28 }] };
