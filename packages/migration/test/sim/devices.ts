@@ -110,6 +110,29 @@ export class CellDevice {
   }
 }
 
+/** A device that must be there before RAM is, and does not change while the guest runs. */
+export class EarlyDevice {
+  layout = 0;
+
+  reset(): void {
+    this.layout = 0;
+  }
+  work(random: Random): void {
+    // Decided when the machine is made.
+    if (this.layout === 0) this.layout = 1 + random.below(1000);
+  }
+  fingerprint(): string {
+    return `${this.layout}`;
+  }
+}
+
+const earlyTable: VmStateTable<EarlyDevice> = {
+  name: 'early',
+  version: 1,
+  earlySetup: true,
+  fields: ({ u32 }) => [u32('layout')],
+};
+
 /** A device of any kind, as the simulation sees it. */
 export interface SimDevice {
   /** As it was when the machine was made. */
@@ -126,6 +149,7 @@ export interface DeviceShape {
   readonly ack: boolean;
   /** Words or cells in one part. */
   readonly part: number;
+  /** With a device of cells, and one that is sent before everything else. */
   readonly cells: boolean;
 }
 
@@ -145,6 +169,9 @@ export function makeDevices(shape: DeviceShape, gate: HookGate, unplugPending: (
     { idstr: 'plain', instanceId: 0, vmstate: plainTable(gate, unplugPending), state: plain },
   ];
   if (shape.cells) {
+    const early = new EarlyDevice();
+    devices.push(early);
+    sections.push({ idstr: 'early', instanceId: 0, vmstate: earlyTable, state: early });
     const cells = new CellDevice();
     devices.push(cells);
     sections.push({
