@@ -86,14 +86,14 @@ export class Vm implements AsyncDisposable {
   }
 
   async #connect(): Promise<void> {
-    const limit = Date.now() + 30_000;
+    const patience = new Patience(30_000);
     for (const name of ['serial', 'qmp']) {
       while (!existsSync(join(this.directory, name))) {
-        if (Date.now() > limit || this.child.exitCode !== null) throw new Error(`no ${name} socket`);
-        await delay(10);
+        if (patience.over || this.child.exitCode !== null) throw new Error(`no ${name} socket`);
+        await patience.pause();
       }
     }
-    this.#qmp = await connectQmp(join(this.directory, 'qmp'), { timeoutMs: 20_000 });
+    this.#qmp = await connectQmp(join(this.directory, 'qmp'), { timeoutMs: 60_000 });
     this.#qmp.onEvent((event) => {
       this.events.push(event);
       this.#notify();
@@ -121,7 +121,7 @@ export class Vm implements AsyncDisposable {
     if (condition(this)) return;
     await new Promise<void>((resolve, reject) => {
       const finish = (error?: Error): void => {
-        clearTimeout(timer);
+        clearInterval(timer);
         this.#waiters.delete(check);
         if (error === undefined) resolve();
         else reject(error);
@@ -136,7 +136,10 @@ export class Vm implements AsyncDisposable {
         if (condition(this)) finish();
         else if (this.child.exitCode !== null) fail(`exited with ${this.child.exitCode}`);
       };
-      const timer = setTimeout(() => fail(`nothing for ${limitMs} ms`), limitMs);
+      const patience = new Patience(limitMs);
+      const timer = setInterval(() => {
+        if (patience.tick(100)) fail(`nothing for ${limitMs} ms`);
+      }, 100);
       this.#waiters.add(check);
       check();
     });
@@ -174,7 +177,7 @@ export interface MigrationOutcome {
 export async function migrate(source: Vm, destination: Vm, uri: string, limitMs = 60_000): Promise<MigrationOutcome> {
   await destination.qmp.executeAny('migrate-incoming', { uri });
   await source.qmp.executeAny('migrate', { uri });
-  const limit = Date.now() + limitMs;
+  const patience = new Patience(limitMs);
   for (;;) {
     const info = (await source.qmp.executeAny('query-migrate')) as {
       status: string;
@@ -192,8 +195,30 @@ export async function migrate(source: Vm, destination: Vm, uri: string, limitMs 
         errorDesc: info['error-desc'],
       };
     }
-    if (Date.now() > limit) throw new Error(`migration still ${JSON.stringify(info)}`);
-    await delay(20);
+    if (patience.over) throw new Error(`migration still ${JSON.stringify(info)}`);
+    await patience.pause(20);
+  }
+}
+
+/** A time limit that counts only while this process runs: after the host was suspended, everybody gets time to go on. */
+export class Patience {
+  #left: number;
+
+  constructor(ms: number) {
+    this.#left = ms;
+  }
+  get over(): boolean {
+    return this.#left <= 0;
+  }
+  /** So much time has passed for a process that runs. @returns whether it is over */
+  tick(ms: number): boolean {
+    this.#left -= ms;
+    return this.over;
+  }
+  /** Waits a little. */
+  async pause(ms = 10): Promise<void> {
+    await delay(ms);
+    this.tick(ms);
   }
 }
 

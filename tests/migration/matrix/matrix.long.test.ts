@@ -14,7 +14,7 @@ describe("QEMU's migration tests, further directions", () => {
     if (run === undefined) continue;
     for (const direction of longDirections) {
       const reason = missing({ programs: programs(direction) });
-      it.skipIf(reason !== '')(`${name}: ${directionText(direction)} ${reason}`, () => run(direction), 120_000);
+      it.skipIf(reason !== '')(`${name}: ${directionText(direction)} ${reason}`, () => run(direction));
     }
   }
 });

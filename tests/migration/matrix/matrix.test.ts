@@ -14,7 +14,7 @@ describe("QEMU's migration tests", () => {
     if (run === undefined) continue;
     for (const direction of directions) {
       const reason = missing({ programs: programs(direction) });
-      it.skipIf(reason !== '')(`${name}: ${directionText(direction)} ${reason}`, () => run(direction), 120_000);
+      it.skipIf(reason !== '')(`${name}: ${directionText(direction)} ${reason}`, () => run(direction));
     }
   }
 });

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PatternOptions, patternGuestFile } from '@sterna/guests/node';
 import { expect } from 'vitest';
-import { delay, type ProgramName, Vm } from '../../support/vm.ts';
+import { Patience, type ProgramName, Vm } from '../../support/vm.ts';
 
 const MIB = 2 ** 20;
 const PAGE = 4096;
@@ -87,24 +87,24 @@ export class PatternVm {
 
   /** Waits until `query-migrate` has one of the statuses; fails at once when it has ended in another. */
   async status(...wanted: readonly string[]): Promise<Info> {
-    const limit = Date.now() + 60_000;
+    const patience = new Patience(60_000);
     for (;;) {
       const info = await this.info();
       if (info.status !== undefined && wanted.includes(info.status)) return info;
       const over = ['completed', 'failed', 'cancelled'].includes(info.status ?? '');
-      if (over || Date.now() > limit) throw new Error(`waited for ${wanted}: ${JSON.stringify(info)}`);
-      await delay(5);
+      if (over || patience.over) throw new Error(`waited for ${wanted}: ${JSON.stringify(info)}`);
+      await patience.pause(5);
     }
   }
 
   /** Waits until the condition holds for `query-migrate`. */
   async until(what: string, condition: (info: Info) => boolean): Promise<Info> {
-    const limit = Date.now() + 60_000;
+    const patience = new Patience(60_000);
     for (;;) {
       const info = await this.info();
       if (condition(info)) return info;
-      if (Date.now() > limit) throw new Error(`waited for ${what}: ${JSON.stringify(info)}`);
-      await delay(5);
+      if (patience.over) throw new Error(`waited for ${what}: ${JSON.stringify(info)}`);
+      await patience.pause(5);
     }
   }
 

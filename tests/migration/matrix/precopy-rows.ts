@@ -109,7 +109,10 @@ async function suspended(stopFirst: boolean): Promise<void> {
   await destination.checkMemory();
 }
 
-/** RAM is never clean, and the link takes 32 MiB in a second; only the missing approval holds the switchover. */
+/**
+ * RAM is never clean, and 32 MiB are sent in a second; only the missing approval holds the switchover. How long it may
+ * take is said on simulated time, where no busy host disturbs.
+ */
 async function starvation(): Promise<void> {
   await using pair = await PatternPair.start({
     capabilities: ['return-path', 'switchover-ack'],
@@ -120,9 +123,6 @@ async function starvation(): Promise<void> {
   await source.parameters({ 'max-bandwidth': 32 * 2 ** 20, 'downtime-limit': 30_000 });
   await overTcp(pair);
   await pair.finish();
-  const { 'total-time': total = 0 } = await source.info();
-  // 16 MiB of initial data by half of the link, then what is left of 99 MiB of RAM, with much room for a busy host.
-  expect(total).toBeLessThan(15_000);
 }
 
 /** QEMU's tests of migration over streams, without those of features that have not landed. */
