@@ -1,5 +1,4 @@
 import { deviceHook } from '../device-hook.ts';
-import { MigrationStateError } from '../errors.ts';
 import { unlessAborted } from '../pace.ts';
 import { sendCommand } from '../stream/sections.ts';
 import type { SourceContext } from './context.ts';
@@ -41,7 +40,6 @@ async function broken({ returnPath }: SourceContext): Promise<never> {
 }
 
 function move(ctx: SourceContext, from: 'active' | 'pre-switchover', to: 'pre-switchover' | 'device'): void {
-  if (ctx.status.move(from, to)) return;
-  ctx.signal.throwIfAborted();
-  throw new MigrationStateError(`the migration is ${ctx.status.value}, not ${from}`);
+  // Only a cancel takes the state away from the phase that is in it.
+  if (!ctx.status.move(from, to)) throw ctx.signal.reason;
 }

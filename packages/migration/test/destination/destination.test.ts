@@ -233,6 +233,47 @@ describe('behind the end mark', () => {
   });
 });
 
+describe('a stream that is none', () => {
+  const numbers = (writer: StreamWriter, ...values: number[]) => {
+    for (const value of values) writer.u32(value);
+  };
+  test.each<[string, (writer: StreamWriter) => void, string]>([
+    ['of something else', (writer) => numbers(writer, 0x7f454c46, 3), 'it begins with 0x7f454c46, not 0x5145564d'],
+    ['of an old version', (writer) => numbers(writer, 0x5145564d, 2), 'stream version 2, known is 3'],
+    [
+      'without RAM',
+      (writer) => {
+        header(writer);
+        writer.u8(SECTION.eof);
+      },
+      'the stream ends without RAM',
+    ],
+    [
+      'with a section of no kind',
+      (writer) => {
+        header(writer);
+        writer.u8(0x55);
+      },
+      'unknown section type 85',
+    ],
+    [
+      'with a part of nothing',
+      (writer) => {
+        header(writer);
+        writer.u8(SECTION.part);
+        writer.u32(77);
+      },
+      'section 77 was never begun',
+    ],
+  ])('%s is refused', async (_, write, text) => {
+    const { arrived, writer, source } = listening();
+    write(writer);
+    writer.flush();
+    await source.end();
+    await expect(arrived).rejects.toThrow(text);
+  });
+});
+
 describe('commands', () => {
   test.each([
     ['postcopyAdvise', 16],

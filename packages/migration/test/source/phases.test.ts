@@ -75,6 +75,29 @@ describe('setup', () => {
   });
 });
 
+describe('a device that is sent early', () => {
+  test('is described and loaded like the others, and left out when it is not needed', async () => {
+    const early: VmStateTable<{ value: number; needed: boolean }> = {
+      name: 'early',
+      version: 1,
+      earlySetup: true,
+      needed: ({ needed }) => needed,
+      fields: ({ u32 }) => [u32('value')],
+    };
+    for (const needed of [true, false]) {
+      const pair = new Pair();
+      const [here, there] = [
+        { value: 7, needed },
+        { value: 0, needed },
+      ];
+      pair.source.extra = [{ idstr: 'early', instanceId: 0, vmstate: early, state: here }];
+      pair.destination.extra = [{ idstr: 'early', instanceId: 0, vmstate: early, state: there }];
+      await pair.migrate();
+      expect(there.value).toBe(needed ? 7 : 0);
+    }
+  });
+});
+
 /** A device that has to leave the guest before it moves. */
 class Primary {
   plugged = true;
