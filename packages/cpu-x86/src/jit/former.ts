@@ -322,24 +322,24 @@ export class RegionFormer {
           return Number.POSITIVE_INFINITY;
         seen.add(place);
         const { transfer } = step.effects;
-        if (transfer === 'address') {
-          if (step.spec.name !== 'ret') return Number.POSITIVE_INFINITY;
-          break;
-        }
-        if (transfer === 'jump' && step.spec.name === 'call') {
+        if (step.spec.name === 'ret') break;
+        if (transfer === 'branch') {
           const target = this.#target(step);
-          if (target !== start && (depth > 0 || this.#calleeSize(target, depth + 1) > MAX_CALLEE))
-            return Number.POSITIVE_INFINITY;
-          place = step.next;
-          continue;
+          if (this.#isWarm(target)) todo.push(target);
+          if (!this.#isWarm(step.next)) break;
+        } else if (transfer !== 'none') {
+          const targets = transfer === 'jump' ? [this.#target(step)] : this.#targetsOf(step);
+          if (targets.length === 0) return Number.POSITIVE_INFINITY;
+          if (!CALLS.has(step.spec.name)) {
+            todo.push(...targets);
+            break;
+          }
+          for (const target of targets) {
+            if (target !== start && (depth > 0 || this.#calleeSize(target, depth + 1) > MAX_CALLEE))
+              return Number.POSITIVE_INFINITY;
+          }
         }
-        if (transfer === 'jump') {
-          place = this.#target(step);
-          continue;
-        }
-        if (transfer === 'branch' && this.#isWarm(this.#target(step))) todo.push(this.#target(step));
         place = step.next;
-        if (transfer === 'branch' && !this.#isWarm(place)) break;
       }
     }
     return seen.size;
