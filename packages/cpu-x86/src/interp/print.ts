@@ -17,8 +17,8 @@ import * as host from './host.ts';
 import { InterpMachine, type Linker } from './interp-machine.ts';
 import { branchSlow as branchSlowMicro, crossSlow, findTarget } from './lookup.ts';
 import { noteWrite } from './physical.ts';
-import { countSuccessor } from './profile.ts';
 import { Handler, REC } from './records.ts';
+import { runRegions } from './region-loop.ts';
 import { flushTlb, flushWriteTags } from './tlb.ts';
 
 const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
@@ -191,7 +191,12 @@ class Printer implements Linker {
         this.#hotHandler(c, spec, again);
       }
       c.closeBlock(); // cold
-      c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => this.#regions(c));
+      c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => {
+        // regions count themselves, and come back at once when it is not enough for them
+        c.put('icLeft', c.add(count, 1));
+        c.set(branch, c.call(this.micro(runRegions), c.pc, c.i32(this.#tables.count)));
+        goOn();
+      });
       c.put('icLeft', count);
       c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
       goOn();
@@ -216,33 +221,6 @@ class Printer implements Linker {
       c.br(main);
     });
     c.unreachable();
-  }
-
-  /**
-   * Translated regions, as long as one leads to another. They count themselves, from `icLeft` before their first instruction, and
-   * come back at once when it is not enough for them.
-   */
-  #regions(c: InterpMachine): void {
-    const { again, leave, code, count, branch } = c.dispatcher!;
-    c.put('icLeft', c.add(count, 1));
-    c.loop((next) => {
-      c.set(branch, c.callIndirect(HANDLER_TYPE, c.load('i32.16u', c.pc, REC.handler), [c.pc]));
-      c.if(
-        c.ltU(branch, 16),
-        () => {
-          c.set(count, c.get('icLeft'));
-          c.set(code, branch);
-          c.br(leave);
-        },
-        undefined,
-        false,
-      );
-      c.set(c.pc, branch);
-      c.brIf(next, c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), true);
-      c.set(count, c.get('icLeft'));
-      c.scope(() => countSuccessor(c, c.pc));
-      c.br(again);
-    });
   }
 
   #hotHandler(c: InterpMachine, spec: HandlerSpec, again: Label): void {
