@@ -362,8 +362,8 @@ describe('a return path', () => {
   });
 
   test('carries the failure of a destination while the source still sends', async () => {
-    const blocks = BLOCKS.map(([name, size, max]) => [name, size, max] as [string, number, number?]);
-    const pair = new Pair({ destinationBlocks: blocks.map(([name, size, max]) => [`${name}`, size * 2, max]) });
+    const destinationBlocks = BLOCKS.map(([name, size]): [string, number] => [name, size * 2]);
+    const pair = new Pair({ destinationBlocks });
     onBoth(pair, 'return-path');
     const { out } = await settle(pair);
     expect(out).toMatchObject({ code: 'STERNA_ERR_DESTINATION' });
