@@ -5,6 +5,8 @@ import type { RegionBase } from './region-base.ts';
 
 /** Most bytes of accesses that are checked together: the longer, the likelier that the next page begins among them. */
 const MAX_SPAN = 256;
+/** Fewer accesses are as fast one by one. */
+const MIN_GROUP = 3;
 const NO_REGISTER = 16;
 
 /** The address of an access as a sum of registers, which may change, and a displacement. */
@@ -105,7 +107,7 @@ export class Neighbours {
     return host;
   }
 
-  /** Displacements that the coming instructions access at the registers of a place; undefined when it is the only one. */
+  /** Displacements that the coming instructions access at the registers of a place; undefined when they are too few. */
   #range(place: Place, bytes: number): [from: number, to: number] | undefined {
     const { bytes: memory, view } = this.#m;
     let [from, to] = [place.disp, place.disp + bytes];
@@ -127,7 +129,7 @@ export class Neighbours {
       const isWritten = (field: number): boolean => field >> 3 < NO_REGISTER && ((written >>> (field >> 3)) & 1) !== 0;
       if (isWritten(place.base) || isWritten(place.index)) break;
     }
-    return others === 0 ? undefined : [from, to];
+    return others + 1 < MIN_GROUP ? undefined : [from, to];
   }
 
   #isAt(place: Place, s: GroupMember, memory: Uint8Array): boolean {

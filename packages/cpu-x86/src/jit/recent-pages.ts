@@ -9,14 +9,15 @@ export interface RecentPage {
 /** How many pages in quick succession a region remembers before it takes its accesses for scattered. */
 const PATIENCE = 64;
 /** Instructions between two new pages that are no quick succession. */
-const LONG = 64;
-/** Most places that a region remembers pages for. */
-const MAX_PLACES = 12;
-/** Page of a place that remembers none: not canonical, and without low bits, so that host addresses computed with it are low. */
-const NONE = 1n << 62n;
+const LONG = 256;
+/**
+ * Page of a place that remembers none. It is no page, so that no address cut to its page and alignment is equal to it; not
+ * canonical; and has nothing else in its low half, so that host addresses computed from it are low.
+ */
+const NONE = (1n << 62n) | 0x10n;
 
 /** Addresses below are not of guest memory. */
-export const LOWEST_HOST = 4096;
+export const LOWEST_HOST = 8192;
 
 /**
  * Pages that a region has met in the TLB, so that the next access to the same one needs no loads. A region that meets ever
@@ -27,7 +28,7 @@ export class RecentPages {
   readonly #clock: Local<'i32'>;
   readonly #pages = new Map<string, RecentPage>();
   #patience: Local<'i32'> | undefined;
-  #last: Local<'i32'> | undefined;
+  #groups: { readonly patience: Local<'i32'>; readonly last: Local<'i32'> } | undefined;
 
   /** @param clock counts instructions downward */
   constructor(code: Code, clock: Local<'i32'>) {
@@ -35,24 +36,36 @@ export class RecentPages {
     this.#clock = clock;
   }
 
-  /** The place with a name; undefined when there are too many. */
-  of(name: string): RecentPage | undefined {
+  /** The place with a name. */
+  of(name: string): RecentPage {
     let p = this.#pages.get(name);
-    if (p === undefined && this.#pages.size < MAX_PLACES) {
+    if (p === undefined) {
       p = { page: this.#code.ownLocal('i64'), addend: this.#code.ownLocal('i32') };
       this.#pages.set(name, p);
     }
     return p;
   }
 
-  /** Statement: remembers a page. */
+  /** Statement: remembers the page of a single access. */
   remember(place: RecentPage, page: Val<'i64'>, addend: Val<'i32'>): void {
     const m = this.#code;
     this.#patience ??= m.ownLocal('i32');
-    this.#last ??= m.ownLocal('i32');
-    const [left, last] = [this.#patience, this.#last];
+    const left = this.#patience;
     m.if(m.gtS(left, 0), () => {
-      m.set(left, m.select(m.ltS(m.sub(last, this.#clock), LONG), m.sub(left, 1), m.i32(PATIENCE)));
+      m.set(left, m.sub(left, 1));
+      m.set(place.page, page);
+      m.set(place.addend, addend);
+    });
+  }
+
+  /** Statement: remembers the page of several accesses, which is worth it when the last such page was long ago. */
+  rememberGroup(place: RecentPage, page: Val<'i64'>, addend: Val<'i32'>): void {
+    const m = this.#code;
+    this.#groups ??= { patience: m.ownLocal('i32'), last: m.ownLocal('i32') };
+    const { patience, last } = this.#groups;
+    m.if(m.gtS(patience, 0), () => {
+      const isQuick = m.ltS(m.sub(last, this.#clock), LONG);
+      m.set(patience, m.select(isQuick, m.sub(patience, 1), m.i32(PATIENCE)));
       m.set(last, this.#clock);
       m.set(place.page, page);
       m.set(place.addend, addend);
@@ -67,5 +80,6 @@ export class RecentPages {
       m.set(addend, 0);
     }
     if (this.#patience !== undefined) m.set(this.#patience, PATIENCE);
+    if (this.#groups !== undefined) m.set(this.#groups.patience, PATIENCE);
   }
 }

@@ -110,7 +110,7 @@ export abstract class RegionMemory extends RegionBase {
           this.and(this.eq(this.load('i64', host, access.tag), page), inPage),
           () => {
             const addend = this.load('i32', host, TLB.addend);
-            if (recent !== undefined) this.#recent.remember(recent, page, addend);
+            if (recent !== undefined) this.#recent.rememberGroup(recent, page, addend);
             this.set(host, this.add(this.wrap(linear), addend));
           },
           () => this.set(host, 0),
@@ -130,8 +130,10 @@ export abstract class RegionMemory extends RegionBase {
     });
   }
 
-  #recentOf(place: Place, disp: number, access: Access): RecentPage | undefined {
-    return this.recentPages ? this.#recent.of(`${place.base} ${place.page + (disp >> 12)} ${access.tag}`) : undefined;
+  /** Where the page of an access is remembered: by base register, and apart where displacements are far from each other. */
+  #recentOf({ base }: Place, disp: number, access: Access): RecentPage | undefined {
+    if (!this.recentPages || base >= ZERO_FIELD) return undefined;
+    return this.#recent.of(`${base} ${(disp + 0x800) >> 12} ${access.tag}`);
   }
 
   /** Leaves a host address in `host` for an access with no others near it. */

@@ -32,6 +32,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     `movdqa xmm0, [esi]\nmovdqa xmm1, [esi + 16]\nmovdqa [esi + 32], xmm1\nadd esi, 16
      xor edx, edx\ncmp ecx, 100\nsetz dl\nlea esi, [esi + edx * 8]`,
   ),
+  'a device twice close together, and then no address at all': loop(
+    7 * 4096,
+    1200,
+    `mov eax, [esi + 8]\nadd eax, [esi + 12]\nadd eax, [esi + 16]\nadd ebx, eax\ncmp ecx, 100\njnz m\nmov esi, 1\nrol_esi\nm:`,
+  ),
   'a device, and then no address at all': loop(
     7 * 4096,
     1200,
