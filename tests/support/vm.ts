@@ -93,7 +93,15 @@ export class Vm implements AsyncDisposable {
         await patience.pause();
       }
     }
-    this.#qmp = await connectQmp(join(this.directory, 'qmp'), { timeoutMs: 60_000 });
+    // The file is there from `bind` on, but until `listen` nobody answers.
+    while (this.#qmp === undefined) {
+      try {
+        this.#qmp = await connectQmp(join(this.directory, 'qmp'), { timeoutMs: 60_000 });
+      } catch (error) {
+        if (patience.over || this.child.exitCode !== null) throw error;
+        await patience.pause();
+      }
+    }
     this.#qmp.onEvent((event) => {
       this.events.push(event);
       this.#notify();

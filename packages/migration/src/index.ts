@@ -19,7 +19,7 @@ export type { MigrationStatus } from './status.ts';
 export { COMMAND, RAM_FLAG, SECTION } from './stream/constants.ts';
 export { ByteCursor, ByteSink } from './stream/cursor.ts';
 export { StreamReader } from './stream/reader.ts';
-export { StreamWriter } from './stream/writer.ts';
+export { type ByteOutput, StreamWriter } from './stream/writer.ts';
 export * from './transport/channel.ts';
 export { channelPair } from './transport/pipe.ts';
 export * from './transport/uri.ts';

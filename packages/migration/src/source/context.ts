@@ -12,6 +12,7 @@ import type { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import type { SectionHeader } from '../stream/sections.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import type { MigrationChannel } from '../transport/channel.ts';
 import type { DeviceDescription, StructDescription } from '../vmstate/describe.ts';
 import type { WireProperties } from '../wire.ts';
 import type { AutoConverge } from './auto-converge.ts';
@@ -59,6 +60,7 @@ export interface SourceContext {
   readonly cancel: (reason: MigrationCancelled) => void;
   /** What the policy has set; it counts instead of `downtime-limit`. */
   readonly policy: { downtimeLimitMs: number | undefined };
+  readonly channel: MigrationChannel;
   readonly writer: StreamWriter;
   readonly ram: RamSaver;
   /** Sends RAM's pages: in the channel's thread, or here. */

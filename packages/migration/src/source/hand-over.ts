@@ -15,7 +15,7 @@ export async function handOver(ctx: SourceContext): Promise<void> {
   writer.u8(SECTION.eof);
   if (ctx.wire.sendVmDescription) writeDescription(ctx);
   await writer.flushed();
-  await writer.channel.end();
+  await ctx.channel.end();
   const error = await ctx.returnPath?.ended;
   if (error !== undefined) throw error;
   ctx.counters.transferred = writer.transferred;

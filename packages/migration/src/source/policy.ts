@@ -33,7 +33,7 @@ async function ask(ctx: SourceContext, remaining: () => number, ended: AbortSign
       obey(ctx, ctx.host.decide?.(estimate) ?? deadlineDecision(estimate, ctx.parameters()));
     } catch (error) {
       // The phase that waits for the channel learns it there.
-      ctx.writer.channel.abort(error instanceof Error ? error : new TypeError(String(error)));
+      ctx.channel.abort(error instanceof Error ? error : new TypeError(String(error)));
       return;
     }
   }

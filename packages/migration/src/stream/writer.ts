@@ -1,7 +1,12 @@
 import type { SaveStream } from '@sterna/core';
-import type { MigrationChannel } from '../transport/channel.ts';
 
 const CHUNKS = 4;
+
+/** Where a {@link StreamWriter} writes: a channel, as far as it matters here. */
+export interface ByteOutput {
+  /** Takes bytes in order; resolves when the array may be reused. */
+  write(bytes: Uint8Array): Promise<void>;
+}
 
 /**
  * The writing end of a stream (QEMU's QEMUFile): big-endian values collected
@@ -16,7 +21,7 @@ const CHUNKS = 4;
  * {@link StreamWriter.check} throws the first error.
  */
 export class StreamWriter implements SaveStream {
-  readonly channel: MigrationChannel;
+  readonly #output: ByteOutput;
   readonly #free: Uint8Array[] = [];
   readonly #storage: ArrayBufferLike;
   readonly #chunkSize: number;
@@ -31,8 +36,8 @@ export class StreamWriter implements SaveStream {
    * @param storage Memory for the chunks, by default 1 MiB of its own. A view of the machine's shared memory lets
    *   pages be copied without a view for each.
    */
-  constructor(channel: MigrationChannel, storage: Uint8Array = new Uint8Array(2 ** 20)) {
-    this.channel = channel;
+  constructor(output: ByteOutput, storage: Uint8Array = new Uint8Array(2 ** 20)) {
+    this.#output = output;
     this.#storage = storage.buffer;
     this.#chunkSize = Math.floor(storage.length / CHUNKS);
     for (let i = 0; i < CHUNKS; i++) {
@@ -141,7 +146,7 @@ export class StreamWriter implements SaveStream {
       return;
     }
     this.#inFlight++;
-    this.channel.write(filled).then(
+    this.#output.write(filled).then(
       () => this.#done(chunk),
       (error: Error) => {
         this.#error ??= error;
