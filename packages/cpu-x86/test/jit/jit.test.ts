@@ -131,7 +131,7 @@ describe('translation elsewhere', () => {
     expect(statistics.threaded).toBe(0);
   });
 
-  it('is not waited for while it starts by what is not very hot', () => {
+  it('is waited for while it starts', () => {
     const translator = new ManualTranslator();
     translator.state = 'starting';
     const rig = rigWith({ threshold: 20 }, translator);
