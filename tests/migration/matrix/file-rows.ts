@@ -79,7 +79,13 @@ export const FILE_ROWS: readonly Row[] = [
     longDirections: onlyPeer('qemu-new'),
     run: (direction) => throughFile(direction, true),
   },
-  { name: 'precopy/file/offset/fdset', proves: 'the same with a file from a descriptor set', run: fdset },
+  {
+    name: 'precopy/file/offset/fdset',
+    proves: 'the same with a file from a descriptor set',
+    directions: [],
+    longDirections: [SELF],
+    run: fdset,
+  },
   { name: 'precopy/file/offset/bad', proves: 'a malformed offset is refused, the guest runs on', run: badOffset },
   { name: 'precopy/file/mapped-ram, mapped-ram/live', proves: 'RAM at fixed places of a file', later: 'mapped-ram' },
 ];

@@ -129,12 +129,8 @@ export class PatternVm {
     await this.vm.until('a further B', ({ serial }) => count(serial, 'B') > before);
   }
 
-  /**
-   * Stops the guest and checks every page of its region: byte 0 is that of the page before, or, once, one less.
-   *
-   * @returns how many times the byte changed from one page to the next: 0 or 1
-   */
-  async checkMemory(): Promise<number> {
+  /** Stops the guest and checks every page of its region. */
+  async checkMemory(): Promise<void> {
     await this.qmp('stop');
     const { firstMiB, lastMiB } = this.#region;
     const filename = join(this.vm.directory, 'memory');
@@ -142,17 +138,7 @@ export class PatternVm {
     const memory = readFileSync(filename);
     rmSync(filename);
     expect(memory).toHaveLength((lastMiB - firstMiB) * MIB);
-    let edges = 0;
-    for (let at = PAGE; at < memory.length; at += PAGE) {
-      const [byte, last] = [memory[at]!, memory[at - PAGE]!];
-      if (byte === last) continue;
-      edges++;
-      if (edges > 1 || (byte + 1) % 256 !== last)
-        throw new Error(
-          `byte 0x${byte.toString(16)} at 0x${(at + firstMiB * MIB).toString(16)}, before it 0x${last.toString(16)}`,
-        );
-    }
-    return edges;
+    checkPattern(memory, firstMiB * MIB);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -240,4 +226,20 @@ function count(text: string, letter: string): number {
 function timeOf(vm: Vm, name: string): number {
   const { timestamp } = vm.events.findLast(({ event }) => event === name)!;
   return timestamp.seconds * 1e6 + timestamp.microseconds;
+}
+
+/**
+ * Checks the guest's region, which begins at `address`: byte 0 of a page is that of the page before, or, once, one less.
+ *
+ * @throws Error for anything else: memory that was lost, or is old
+ */
+export function checkPattern(memory: Uint8Array, address: number): void {
+  let edges = 0;
+  for (let at = PAGE; at < memory.length; at += PAGE) {
+    const [byte, last] = [memory[at]!, memory[at - PAGE]!];
+    if (byte === last) continue;
+    edges++;
+    if (edges > 1 || (byte + 1) % 256 !== last)
+      throw new Error(`byte ${byte} at 0x${(at + address).toString(16)}, the page before has ${last}`);
+  }
 }
