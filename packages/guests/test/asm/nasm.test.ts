@@ -30,6 +30,8 @@ function runOurs(path: string, defines: Record<string, string> = {}): Buffer {
 describe.skipIf(nasm.missing)(`byte for byte as NASM${nasm.note}`, () => {
   const sources: [string, string, Record<string, string>][] = [
     ['ticker', join(guests, 'ticker.asm'), {}],
+    ['pattern', join(guests, 'pattern.asm'), {}],
+    ['pattern that sleeps', join(guests, 'pattern.asm'), { LAST_MIB: '20', PAUSE: '100', SUSPEND: '1' }],
     ['tiny, PVH', join(guests, 'tiny.asm'), { FORM_PVH: '1' }],
     ['tiny, multiboot', join(guests, 'tiny.asm'), { FORM_MULTIBOOT: '1' }],
     ['tiny, ROM', join(guests, 'tiny.asm'), { FORM_ROM: '1', ROM_CMDLINE: '"rate=5 stop=3"' }],
