@@ -22,7 +22,14 @@ export * from './device/properties.ts';
 export * from './device/region.ts';
 export * from './device/registers.ts';
 export * from './errors.ts';
-export { type AsyncTap, Hooks, type MachineHooks, type SyncTap, type WaterfallTap } from './hooks/hooks.ts';
+export {
+  type AsyncTap,
+  type BailTap,
+  Hooks,
+  type MachineHooks,
+  type SyncTap,
+  type WaterfallTap,
+} from './hooks/hooks.ts';
 export * from './irq/irq.ts';
 export type { BlockerList } from './machine/blockers.ts';
 export * from './machine/debugger.ts';
