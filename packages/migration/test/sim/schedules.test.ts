@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { describeFailures, runInThreads } from './threads.ts';
 
 /** Seeds of a run in CI; the same ones each time, so that a failure is one of the change that made it. */
-const SEEDS = Number(process.env['STERNA_SEEDS'] ?? (process.env['CI'] ? 100_000 : 4000));
+const SEEDS = Number(process.env['STERNA_SEEDS'] ?? (process.env['CI'] ? 100_000 : 10_000));
 
 test(`nobody ever owns the guest twice, in ${SEEDS} schedules`, { timeout: 900_000 }, async () => {
   const { failures, perSecond, seeds } = await runInThreads(0, SEEDS, 2);

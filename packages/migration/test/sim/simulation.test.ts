@@ -19,6 +19,9 @@ async function run(schedule: Schedule, stage: Stage = new Stage()): Promise<{ li
   return { lines, violations: simulation.violations };
 }
 
+/** Seconds on an idle host; measuring coverage or among other tests it is more. */
+const PATIENCE_MS = 300_000;
+
 /** A schedule in which nothing goes wrong. */
 const CALM: Schedule = {
   ...scheduleOf(1),
@@ -47,14 +50,14 @@ const CALM: Schedule = {
 };
 
 describe('a simulation', () => {
-  test('keeps every rule in some hundreds of worlds', async () => {
+  test('keeps every rule in some hundreds of worlds', { timeout: PATIENCE_MS }, async () => {
     const failures = await runSeeds(0, process.env['STERNA_MUTATION'] ? 250 : 600, {
       listeners: (signal) => getEventListeners(signal, 'abort').length,
     });
     expect(failures, describeFailures(failures)).toEqual([]);
   });
 
-  test('is the same each time, alone or among others', async () => {
+  test('is the same each time, alone or among others', { timeout: PATIENCE_MS }, async () => {
     const [stage, random] = [new Stage(), new Random(5)];
     for (let i = 0; i < 20; i++) {
       const schedule = scheduleOf(random.below(100_000));
@@ -73,7 +76,7 @@ describe('a simulation', () => {
     }
   });
 
-  test('reaches every end that a migration can come to', async () => {
+  test('reaches every end that a migration can come to', { timeout: PATIENCE_MS }, async () => {
     const ends = new Set<string>();
     const stage = new Stage();
     for (let seed = 0; seed < 300; seed++) {
@@ -164,7 +167,7 @@ describe('the judge notices', () => {
   });
 });
 
-test('a failing schedule becomes small', async () => {
+test('a failing schedule becomes small', { timeout: PATIENCE_MS }, async () => {
   const spoiled = async (candidate: Schedule): Promise<string[]> => {
     const stage = new Stage();
     stage.source.inactivateDisks = async () => {};
