@@ -54,6 +54,7 @@ export async function saveDevice(
     try {
       await add('setup', (writer) => live.saveSetup?.(state, writer, context()));
       for (let part = 0, more = live.saveLiveIterate !== undefined; more && part < MAX_PARTS; part++) {
+        if (live.isActiveIterate?.(state) === false) break;
         await add('iterate', async (writer) => {
           more = (await live.saveLiveIterate?.(state, writer, context())) === 'more';
         });
