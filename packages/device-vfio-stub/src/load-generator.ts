@@ -48,7 +48,8 @@ export class LoadGenerator {
   }
 
   #arm(): void {
-    if (this.#working && this.rate > 0) this.#step.arm(this.#clock.now() + STEP_NS);
+    // At whole steps of guest time, so that a migration that did not happen leaves no trace.
+    if (this.#working && this.rate > 0) this.#step.arm((Math.floor(this.#clock.now() / STEP_NS) + 1) * STEP_NS);
     else this.#step.cancel();
   }
 
