@@ -5,7 +5,8 @@
  * `--sample=all`) in the folders of `packages/migration/src`, by default those of the stream and of both state machines.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Mutant, mutantsOf } from './mutants.ts';
@@ -13,7 +14,7 @@ import type { Answer } from './runner.ts';
 
 /** Fast tests that together know the migration core; the simulation comes last, it knows the most and takes longest. */
 const SUITE = [
-  'packages/migration/test/{stream,vmstate,ram,source,destination,sections}/**/*.test.ts',
+  'packages/migration/test/{stream,vmstate,ram,source,destination,sections,inspect}/**/*.test.ts',
   'packages/migration/test/*.test.ts',
   'packages/migration/test/model/*.test.ts',
   'packages/migration/test/sim/simulation.test.ts',
@@ -25,6 +26,17 @@ const PATIENCE = 5;
 type Outcome = 'killed' | 'survived' | 'timeout';
 
 const root = join(import.meta.dirname, '../..');
+/** A copy that may be spoiled; the packages it uses are the workspace's. */
+const copy = mkdtempSync(join(tmpdir(), 'sterna-mutation-'));
+for (const part of [
+  'packages/migration/src',
+  'packages/migration/test',
+  'packages/migration/package.json',
+  'package.json',
+])
+  cpSync(join(root, part), join(copy, part), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+process.on('exit', () => rmSync(copy, { recursive: true }));
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { sample: { type: 'string', default: '150' }, seed: { type: 'string', default: '1' } },
@@ -34,8 +46,8 @@ function allMutants(): Mutant[] {
   const folders = positionals.length > 0 ? positionals : FOLDERS;
   return folders.flatMap((folder) => {
     const path = `packages/migration/src/${folder}`;
-    const names = readdirSync(join(root, path)).filter((name) => name.endsWith('.ts'));
-    return names.flatMap((name) => mutantsOf(`${path}/${name}`, readFileSync(join(root, path, name), 'utf8')));
+    const names = readdirSync(join(copy, path)).filter((name) => name.endsWith('.ts'));
+    return names.flatMap((name) => mutantsOf(`${path}/${name}`, readFileSync(join(copy, path, name), 'utf8')));
   });
 }
 
@@ -70,10 +82,16 @@ class Runner {
         resolve({ failures: ['the runner ended'], ms: 0 });
       });
     });
+    const file = mutant === null ? undefined : join(copy, mutant.file);
+    const text = file === undefined ? '' : readFileSync(file, 'utf8');
     child.send(mutant as Mutant);
     const result = await answer;
     child.removeAllListeners();
-    if (result === undefined || child.exitCode !== null) this.stop();
+    if (result === undefined || child.exitCode !== null) {
+      this.stop();
+      // It has died with a spoiled file.
+      if (file !== undefined) writeFileSync(file, text);
+    }
     return result;
   }
   stop(): void {
@@ -81,7 +99,7 @@ class Runner {
     this.#child = undefined;
   }
   #start(): Promise<ChildProcess> {
-    const child = fork(join(import.meta.dirname, 'runner.ts'), SUITE, {
+    const child = fork(join(import.meta.dirname, 'runner.ts'), [copy, ...SUITE], {
       cwd: root,
       execArgv: ['-C', '@sterna/source'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -106,7 +124,7 @@ for (const [i, mutant] of chosen.entries()) {
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   if (outcome === 'survived')
     console.log(`survived ${mutant.file}:${mutant.line}  ${mutant.was.split('\n')[0]}  ->  ${mutant.becomes}`);
-  if ((i + 1) % 25 === 0) console.log(`${i + 1} done`);
+  if ((i + 1) % 10 === 0) console.log(`${i + 1} done, ${outcomes.get('survived') ?? 0} survived`);
 }
 runner.stop();
 const found = (outcomes.get('killed') ?? 0) + (outcomes.get('timeout') ?? 0);
