@@ -10,6 +10,7 @@ export * from './parameters.ts';
 export { bufferAreaSize } from './ram/blocks.ts';
 export { ramKernel } from './ram/kernel.ts';
 export type { RamKernel } from './ram/kernel-instance.ts';
+export type { MarkedBlock, PageBudget, PagePlan, PageSender, SentPages } from './ram/page-sender.ts';
 export { GlobalState, globalStateTable } from './sections/global-state.ts';
 export type { SnapshotHost } from './snapshot/host.ts';
 export * from './snapshot/machine-snapshots.ts';

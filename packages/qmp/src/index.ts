@@ -1,6 +1,7 @@
 export * from './client.ts';
 export * from './commands/chardev-commands.ts';
 export * from './commands/define-command.ts';
+export type { AddfdInfo, FdsetInfo } from './commands/descriptor-commands.ts';
 export * from './commands/machine-commands.ts';
 export * from './commands/table.ts';
 export * from './errors.ts';

@@ -78,6 +78,7 @@ export class RunLoop {
   get throttle(): number {
     return this.#throttle;
   }
+  /** Changes it at once. @throws RangeError outside of 0 to 99 */
   set throttle(percentage: number) {
     if (!(percentage >= 0 && percentage <= 99)) throw new RangeError(`a throttle of ${percentage} %`);
     if (this.#throttle === 0) this.#ranSince = this.#host.monotonicNs();

@@ -1,5 +1,5 @@
 /** Node's interface to functions of libraries. */
-export type HostFfi = ReturnType<typeof load>;
+export type HostFfi = typeof import('node:ffi');
 
 let loaded: HostFfi | null | undefined;
 

@@ -1,3 +1,4 @@
+export type { ThreadTarget } from './channel-thread-messages.ts';
 export { descriptorChannel } from './descriptor.ts';
 export { DirectorySnapshotStore } from './directory-store.ts';
 export { execChannel } from './exec.ts';

@@ -47,7 +47,7 @@ export interface RamKernel {
 /**
  * Instantiates the compiled kernels on a machine's memory.
  *
- * @param cells address of {@link KERNEL_CELLS} bytes for answers
+ * @param cells address of `KERNEL_CELLS` bytes for answers
  */
 export function instantiateKernel(module: WasmModule, memory: WasmMemory, cells: number): RamKernel {
   const { WebAssembly: wasm } = globalThis as unknown as { readonly WebAssembly: WasmHost };

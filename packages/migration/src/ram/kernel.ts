@@ -33,7 +33,7 @@ export function ramKernelModule(): WasmModule {
 /**
  * Instantiates the kernels on a machine's memory.
  *
- * @param cells address of {@link KERNEL_CELLS} bytes for answers
+ * @param cells address of `KERNEL_CELLS` bytes for answers
  */
 export function ramKernel(memory: WasmMemory, cells: number): RamKernel {
   return instantiateKernel(ramKernelModule(), memory, cells);
