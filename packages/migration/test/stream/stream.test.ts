@@ -54,6 +54,21 @@ describe('a stream', () => {
 });
 
 describe('a reader', () => {
+  test('takes no size beyond what a number holds exactly', async () => {
+    for (const [high, fits] of [
+      [0x1f_ffff, true],
+      [0x20_0000, false],
+      [0xffff_ffff, false],
+    ] as const) {
+      const bytes = Buffer.alloc(8, 0xff);
+      bytes.writeUInt32BE(high);
+      const reader = new StreamReader(new Feeder(bytes, 8));
+      await reader.ensure(8);
+      if (fits) expect(reader.u64Number()).toBe(Number.MAX_SAFE_INTEGER);
+      else expect(() => reader.u64Number()).toThrow('is not a possible size');
+    }
+  });
+
   test('says how much is missing at the end, and where', async () => {
     const reader = new StreamReader(new Feeder(Uint8Array.of(1, 2, 3)));
     await reader.ensure(2);
