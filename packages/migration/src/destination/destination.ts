@@ -51,7 +51,7 @@ export async function runDestination(options: DestinationOptions): Promise<void>
     await readSections(ctx);
     checkComplete(ctx);
     await skipDescription(ctx);
-    await takeOver(ctx, options.autostart());
+    await takeOver(ctx, options.autostart);
     status.move('active', 'completed');
     await ctx.returnPath?.shut(false);
   } catch (error) {

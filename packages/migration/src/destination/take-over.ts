@@ -4,24 +4,28 @@ import type { DestinationContext } from './context.ts';
 
 /**
  * Phase 5: this side owns the guest, which goes on as it was on the source: one that ran or slept does so again,
- * unless `autostart` is false. Disks are taken over at the last moment, when the guest starts; a machine that stays
- * stopped takes them at `cont`.
+ * unless `autostart` says no, also while the disks are being taken over. That comes at the last moment, when the guest
+ * starts; a machine that stays stopped takes them at `cont`.
  */
-export async function takeOver({ host, globalState, seen }: DestinationContext, autostart: boolean): Promise<void> {
+export async function takeOver(
+  { host, globalState, seen }: DestinationContext,
+  autostart: () => boolean,
+): Promise<void> {
   // A source that does not say was running.
   const known = seen.has('globalstate/0');
   const state: RunState = known ? globalState.runState : 'running';
   if (host.wasSuspended !== undefined) host.wasSuspended = known && globalState.wasSuspended;
   if (!isLive(state)) host.setRunState(landed(state));
-  else if (!autostart) host.setRunState('paused');
-  else await start(host);
+  else if (!autostart()) host.setRunState('paused');
+  else await start(host, autostart);
 }
 
 /** Without its disks the guest is here and stopped; `cont` tries again. */
-async function start(host: DestinationContext['host']): Promise<void> {
+async function start(host: DestinationContext['host'], autostart: () => boolean): Promise<void> {
   try {
     await host.activateDisks?.();
-    host.start();
+    if (autostart()) host.start();
+    else host.setRunState('paused');
   } catch (error) {
     host.report?.(`the guest has arrived and stays stopped: ${messageOf(error)}`);
     host.setRunState('paused');

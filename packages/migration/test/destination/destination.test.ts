@@ -93,6 +93,17 @@ describe('taking a guest over', () => {
     expect(other.destination.runState).toBe('paused');
   });
 
+  test('`stop` while its disks are being taken over holds it, with the disks', async () => {
+    const pair = new Pair();
+    pair.source.disks = [{ name: 'disk', active: true }];
+    pair.destination.disks = [{ name: 'disk', active: false }];
+    pair.destination.faults = { activate: () => pair.in.stop() };
+    await pair.migrate();
+    expect([pair.destination.runState, pair.destination.disksActive]).toEqual(['paused', true]);
+    await pair.in.cont();
+    expect(pair.destination.runState).toBe('running');
+  });
+
   test('disks are taken when the guest starts: a paused machine can move twice without having had them', async () => {
     const loop = new SimLoop();
     const [first, second] = [new Pair({ loop }), new Pair({ loop })];
