@@ -33,6 +33,11 @@ export interface WireProperties {
   readonly multifdCleanTlsTermination: boolean;
   /** The preempt channel is opened at setup (7.2 and before), not when postcopy begins. */
   readonly preemptAtSetup: boolean;
+  /**
+   * SWITCHOVER_ACK is sent once, when every device approves, or at once where none is asked (8.1 to 11.0); afterwards one is
+   * sent for each device, and the source waits for as many as it has devices that want one.
+   */
+  readonly switchoverAckLegacy: boolean;
   /** Largest PACKAGED command of postcopy, in bytes. */
   readonly maxPackaged: number;
   /** Asks with PING 0x42 inside the package whether it was loaded (10.2 and later). */
@@ -53,6 +58,7 @@ const QEMU_10_0: WireProperties = {
   multifdFlushAfterEachSection: false,
   multifdCleanTlsTermination: true,
   preemptAtSetup: false,
+  switchoverAckLegacy: true,
   maxPackaged: 2 ** 32 - 1,
   pingPackagedLoaded: false,
 };
@@ -78,7 +84,13 @@ export const WIRE_GENERATIONS = {
     preemptAtSetup: true,
   },
   'qemu-10.0': QEMU_10_0,
-  'qemu-11.1': { ...QEMU_10_0, raisedPriorities: true, virtioQueueMax1024: false, pingPackagedLoaded: true },
+  'qemu-11.1': {
+    ...QEMU_10_0,
+    raisedPriorities: true,
+    virtioQueueMax1024: false,
+    switchoverAckLegacy: false,
+    pingPackagedLoaded: true,
+  },
 } as const satisfies Record<string, WireProperties>;
 
 /** Name of a generation, as after `wire=`. */
@@ -98,6 +110,7 @@ export const WIRE_GLOBALS: Readonly<Record<string, WireSwitch>> = {
   'multifd-flush-after-each-section': 'multifdFlushAfterEachSection',
   'multifd-clean-tls-termination': 'multifdCleanTlsTermination',
   'x-preempt-pre-7-2': 'preemptAtSetup',
+  'switchover-ack-legacy': 'switchoverAckLegacy',
 };
 
 /** A generation with single properties changed. */

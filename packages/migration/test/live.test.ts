@@ -113,6 +113,33 @@ describe('a live device', () => {
     expect(destination.words).toEqual(source.words);
   });
 
+  test('has an approval of its own since QEMU 11.1, and none is awaited without a device that wants one', async () => {
+    for (const [count, late] of [
+      [2, true],
+      [0, false],
+    ] as const) {
+      const pair = new Pair({ wire: { switchoverAckLegacy: false } });
+      for (const side of [pair.out, pair.in]) {
+        side.setCapabilities([
+          { capability: 'return-path', state: true },
+          { capability: 'switchover-ack', state: true },
+        ]);
+      }
+      const logs = Array.from({ length: count }, () => [new Log(), new Log()] as const);
+      pair.source.extra = logs.map(([log], instanceId) => ({ ...section(log), instanceId }));
+      pair.destination.extra = logs.map(([, log], instanceId) => ({ ...section(log), instanceId }));
+      // The first approves at once, the second only when it has grown.
+      if (late) logs[0]![0].words = Array.from({ length: 50 }, (_, i) => i);
+      const both = pair.start();
+      pair.loop.after(1000, () => {
+        expect(pair.out.query().status).toBe(late ? 'active' : 'completed');
+        if (late) logs[1]![0].words = Array.from({ length: 50 }, (_, i) => i);
+      });
+      await pair.loop.run(Promise.all([both.out, both.in]));
+      for (const [source, destination] of logs) expect(destination.words).toEqual(source.words);
+    }
+  });
+
   test('that refuses stops the migration before anything is sent', async () => {
     const pair = new Pair();
     const log = new Log();

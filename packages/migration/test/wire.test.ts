@@ -36,7 +36,11 @@ describe('wire generations', () => {
       maxPackaged: 2 ** 24,
     });
     expect(wireProperties('qemu-10.0')).toMatchObject({ sendSwitchoverStart: true, pingPackagedLoaded: false });
-    expect(wireProperties('qemu-11.1')).toMatchObject({ raisedPriorities: true, pingPackagedLoaded: true });
+    expect(wireProperties('qemu-11.1')).toMatchObject({
+      raisedPriorities: true,
+      pingPackagedLoaded: true,
+      switchoverAckLegacy: false,
+    });
   });
 
   test.each(Object.entries(WIRE_GLOBALS))('-global migration.%s changes %s and nothing else', (_, property) => {

@@ -1,5 +1,5 @@
 /** Node's interface to functions of libraries. */
-export type HostFfi = typeof import('node:ffi');
+export type HostFfi = NonNullable<ReturnType<typeof process.getBuiltinModule<'node:ffi'>>>;
 
 let loaded: HostFfi | null | undefined;
 

@@ -80,6 +80,6 @@ export interface LiveHandlers<D> {
   loadStateBuffer?(dev: D, data: Uint8Array): void;
   /** The load is over, whatever its result. */
   loadCleanup?(dev: D): void;
-  /** Asked on the destination: must the source wait for `approveSwitchover`? */
+  /** Must the source wait until the destination has called `approveSwitchover`? Asked on both sides. */
   switchoverAckNeeded?(dev: D): boolean;
 }

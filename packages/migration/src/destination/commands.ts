@@ -56,11 +56,13 @@ function openReturnPath(ctx: DestinationContext, at: number): void {
       offset: at,
     });
   ctx.returnPath = new ReturnPathWriter(channel);
-  if (ctx.unapproved.size === 0 && ctx.capabilities.has('switchover-ack')) ctx.returnPath.switchoverAck();
+  const { capabilities, unapproved, wire } = ctx;
+  if (wire.switchoverAckLegacy && unapproved.size === 0 && capabilities.has('switchover-ack'))
+    ctx.returnPath.switchoverAck();
 }
 
-/** A device approves the switchover; the last one's approval goes to the source. */
+/** A device approves the switchover; the source is told of each one, or of the last one only. */
 export function approveSwitchover(ctx: DestinationContext, device: object): void {
-  if (!ctx.unapproved.delete(device) || ctx.unapproved.size > 0) return;
-  ctx.returnPath?.switchoverAck();
+  if (!ctx.unapproved.delete(device)) return;
+  if (!ctx.wire.switchoverAckLegacy || ctx.unapproved.size === 0) ctx.returnPath?.switchoverAck();
 }

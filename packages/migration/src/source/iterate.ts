@@ -74,7 +74,13 @@ function switchoverRate(ctx: SourceContext): number {
 
 function maySwitchOver(ctx: SourceContext): boolean {
   if (!ctx.capabilities.has('switchover-ack') || ctx.host.runState !== 'running') return true;
-  return ctx.returnPath?.switchoverAcked === true;
+  return (ctx.returnPath?.switchoverAcks ?? 0) >= acksWanted(ctx);
+}
+
+/** Approvals to wait for: one for all devices of the destination, or one for each of ours that wants it. */
+function acksWanted({ wire, live }: SourceContext): number {
+  if (wire.switchoverAckLegacy) return 1;
+  return live.filter(({ handlers, state }) => handlers.switchoverAckNeeded?.(state) === true).length;
 }
 
 function pendingEstimate(ctx: SourceContext): number {

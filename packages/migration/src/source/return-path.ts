@@ -25,7 +25,7 @@ export class ReturnPathReader {
   readonly #reader: StreamReader;
   readonly #owner: ReturnPathOwner;
   readonly #ended: Promise<Error | undefined>;
-  #acked = false;
+  #acks = 0;
   #error: Error | undefined;
 
   constructor(channel: MigrationChannel, owner: ReturnPathOwner) {
@@ -41,9 +41,9 @@ export class ReturnPathReader {
     );
   }
 
-  /** Whether every device of the destination approves the switchover. */
-  get switchoverAcked(): boolean {
-    return this.#acked;
+  /** Approvals of the switchover so far. */
+  get switchoverAcks(): number {
+    return this.#acks;
   }
 
   /** Throws what has gone wrong so far. */
@@ -83,7 +83,7 @@ export class ReturnPathReader {
         this.pongs.push(reader.u32());
         return false;
       default:
-        this.#acked = true;
+        this.#acks++;
         return false;
     }
   }

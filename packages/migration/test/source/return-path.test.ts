@@ -20,12 +20,12 @@ function listening(mayEnd = true) {
 describe('the return path', () => {
   test('collects PONGs and the approval of the switchover, up to a goodbye', async () => {
     const { reader, destination, failures } = listening();
-    expect(reader.switchoverAcked).toBe(false);
+    expect(reader.switchoverAcks).toBe(0);
     await destination.write(message(2, [0, 0, 0, 0x42]));
     await destination.write(message(7));
     await destination.write(message(1, [0, 0, 0, 0]));
     expect(await reader.ended).toBeUndefined();
-    expect([reader.pongs, reader.switchoverAcked, failures]).toEqual([[0x42], true, []]);
+    expect([reader.pongs, reader.switchoverAcks, failures]).toEqual([[0x42], 1, []]);
     reader.check();
   });
 
