@@ -5,7 +5,7 @@ import { tinyGuestFile } from '@sterna/guests/node';
 import { expect, it } from 'vitest';
 import { connectedPair, fdOf, PASSING, PassingClient } from '../support/passing-client.ts';
 import { checkTicks } from '../support/ticks.ts';
-import { Vm } from '../support/vm.ts';
+import { delay, Vm } from '../support/vm.ts';
 
 const KERNEL = tinyGuestFile('pvh');
 
@@ -84,7 +84,7 @@ it('writes behind the offset of a passed file, and says when a set serves nothin
     for (const fd of [reader, writer]) closeSync(fd);
   }));
 
-it('a migration that hangs is broken by yank, and the guest runs on', async () => {
+it.each([0, 1000])('a migration that hangs is broken by yank after %i ms, and the guest runs on', async (ms) => {
   await using source = await Vm.start('sterna', ['-M', 'microvm', '-m', '16', '-kernel', KERNEL, ...PASSING]);
   const silent = createServer({ pauseOnConnect: true }).listen(join(source.directory, 'silent'));
   await source.says(/TICK 2 /);
@@ -93,6 +93,7 @@ it('a migration that hangs is broken by yank, and the guest runs on', async () =
   });
   await source.qmp.executeAny('migrate', { uri: `unix:${source.directory}/silent` });
   await expect.poll(() => source.qmp.executeAny('query-yank')).toContainEqual({ type: 'migration' });
+  await delay(ms);
   await source.qmp.executeAny('yank', { instances: [{ type: 'migration' }] });
   await expect
     .poll(() => source.qmp.executeAny('query-migrate'))

@@ -152,6 +152,13 @@ export class BareMachine {
     }
   }
 
+  /** Runs until every vCPU sleeps. When the loop gave way before that depends on the host's clock, which nothing else may. */
+  untilAsleep(): void {
+    const asleep = (): boolean => this.machine.cpus.every((cpu) => cpu.halted && !cpu.hasWork());
+    for (let turns = 0; !asleep(); turns++)
+      if (!this.#loop.step() || turns > 10_000) throw new Error(`somebody stays awake\n${this.describe()}`);
+  }
+
   /** Runs at least `count` instructions. */
   forAtLeast(count: number): void {
     const end = this.executed + count;

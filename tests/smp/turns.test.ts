@@ -152,6 +152,7 @@ describe('turns of vCPUs', () => {
     const runs = [{ enabled: false }, { enabled: true, threshold: 2 }].map((translation) => {
       const box = new BareMachine(cpus, source, {}, translation);
       box.until(0x3008);
+      box.untilAsleep();
       return box.state;
     });
     expect(runs[1]).toBe(runs[0]);

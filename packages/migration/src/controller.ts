@@ -27,6 +27,8 @@ export interface ControllerOptions {
 /** An outgoing migration as the controller holds it. */
 interface Outgoing {
   readonly attempt: Attempt;
+  /** Ends the attempt to connect. */
+  readonly connecting: AbortController;
   channel: MigrationChannel | undefined;
   source: SourceMigration | undefined;
 }
@@ -124,13 +126,15 @@ export class MigrationController {
   async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
     this.checkMigrate();
     const attempt = new Attempt((status) => this.#emitStatus(status));
-    const outgoing: Outgoing = { attempt, channel: undefined, source: undefined };
+    const connecting = new AbortController();
+    const outgoing: Outgoing = { attempt, connecting, channel: undefined, source: undefined };
     this.#outgoing = outgoing;
     attempt.status.move('none', 'setup');
     try {
-      const channel = await connect(attempt.signal);
+      const signal = AbortSignal.any([attempt.signal, connecting.signal]);
+      const channel = await connect(signal);
       outgoing.channel = channel;
-      attempt.signal.throwIfAborted();
+      signal.throwIfAborted();
       outgoing.source = this.#source(attempt, channel);
       await outgoing.source.run();
       await channel.close();
@@ -218,7 +222,10 @@ export class MigrationController {
    */
   yank(): void {
     const reason = new TransportError('the connection was broken by yank');
-    if (isMigrating(this.#outgoing?.attempt.status.value ?? 'none')) this.#outgoing?.channel?.abort(reason);
+    if (isMigrating(this.#outgoing?.attempt.status.value ?? 'none')) {
+      this.#outgoing?.connecting.abort(reason);
+      this.#outgoing?.channel?.abort(reason);
+    }
     this.#incoming?.channel?.abort(reason);
   }
 
