@@ -176,6 +176,8 @@ export class EffectsTable {
   }
 
   #try(spec: HandlerSpec, imm: number): Effects {
+    if (MODE_CHANGERS.has(spec.name) && spec.id >= this.#hotEnd)
+      return { ...OPAQUE, way: 'call', why: 'changes the mode', changesMode: true };
     const view = new DataView(this.#memory);
     view.setInt32(REC.imm, imm, true);
     view.setInt32(REC.disp, imm, true);
@@ -217,6 +219,14 @@ export class EffectsTable {
     return u;
   }
 }
+
+/** What changes the mode by a great deal of microcode: to go through all of it would be a pause that a guest notices. */
+const MODE_CHANGERS: ReadonlySet<string> = new Set(
+  (
+    'mov_to_sreg pop_sreg les lds lss lfs lgs jmp_far call_far retf iret int int3 into int1 syscall sysret sysenter sysexit ' +
+    'wrmsr'
+  ).split(' '),
+);
 
 const OPAQUE: Omit<Effects, 'way'> = {
   reads: [0, 0],
