@@ -1,4 +1,4 @@
-import { type HostFfi, hostFfi } from '@sterna/core/node';
+import { type HostFfi, hostFunctions } from '@sterna/core/node';
 
 function open(ffi: HostFfi) {
   return ffi.dlopen(null, {
@@ -10,20 +10,5 @@ function open(ffi: HostFfi) {
 /** Functions of the C library for files. */
 export type HostLibrary = ReturnType<typeof open>;
 
-let library: HostLibrary | null | undefined;
-
 /** The library; undefined on hosts and Node releases that do not offer it. */
-export function hostLibrary(): HostLibrary | undefined {
-  if (library === undefined) library = tryOpen();
-  return library ?? undefined;
-}
-
-function tryOpen(): HostLibrary | null {
-  const ffi = hostFfi();
-  if (ffi === undefined) return null;
-  try {
-    return open(ffi);
-  } catch {
-    return null;
-  }
-}
+export const hostLibrary: () => HostLibrary | undefined = hostFunctions(open);

@@ -29,3 +29,25 @@ function tryLoad(): HostFfi | null {
     process.emitWarning = emitWarning;
   }
 }
+
+/**
+ * A way to functions of the host that are looked up on first use and then kept: `open` says which. It answers undefined where
+ * {@link hostFfi} does, and where one of them is missing.
+ */
+export function hostFunctions<T>(open: (ffi: HostFfi) => T): () => T | undefined {
+  let functions: T | null | undefined;
+  return () => {
+    if (functions === undefined) functions = tryOpen(open);
+    return functions ?? undefined;
+  };
+}
+
+function tryOpen<T>(open: (ffi: HostFfi) => T): T | null {
+  const ffi = hostFfi();
+  if (ffi === undefined) return null;
+  try {
+    return open(ffi);
+  } catch {
+    return null;
+  }
+}

@@ -1,4 +1,4 @@
-import { type HostFfi, hostFfi } from '../ffi.ts';
+import { type HostFfi, hostFunctions } from '../ffi.ts';
 
 /** Kind of handle that watches a descriptor (libuv's `uv_handle_type`). */
 const UV_POLL = 8;
@@ -25,20 +25,5 @@ function open(ffi: HostFfi) {
 /** The few functions of the C library and of libuv that Node has no words for. */
 export type HostLibrary = ReturnType<typeof open>;
 
-let library: HostLibrary | undefined | null;
-
-/** Functions of the process itself; undefined where {@link hostFfi} is, and where one of them is missing. */
-export function hostLibrary(): HostLibrary | undefined {
-  if (library === undefined) library = tryOpen();
-  return library ?? undefined;
-}
-
-function tryOpen(): HostLibrary | null {
-  const ffi = hostFfi();
-  if (ffi === undefined) return null;
-  try {
-    return open(ffi);
-  } catch {
-    return null;
-  }
-}
+/** Functions of the process itself; undefined where one of them is missing. */
+export const hostLibrary: () => HostLibrary | undefined = hostFunctions(open);

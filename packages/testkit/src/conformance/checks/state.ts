@@ -1,7 +1,7 @@
 import { DeviceHarness } from '../../harness/device-harness.ts';
 import { VirtualHost } from '../../host/virtual-host.ts';
-import { differenceOf, loadDevice, type SavedDevice, saveDevice } from '../../snapshot/device-stream.ts';
-import { changedFields, describeChanges, type Fields, fieldsOf } from '../../snapshot/fields.ts';
+import { differenceOf, loadDevice, saveDevice } from '../../snapshot/device-stream.ts';
+import { changedFields, describeChanges, fieldsOf } from '../../snapshot/fields.ts';
 import { observe, observedDifference, timerDifference } from '../../snapshot/observe.ts';
 import { behaviourDifference } from '../compare.ts';
 import { perform } from '../operations.ts';
@@ -145,10 +145,3 @@ function missing(changed: Changes, { table }: Subject): string {
   const names = new Set(changed.map(({ path }) => path.split(/[.[]/, 1)[0]!));
   return `Add ${[...names].map((name) => `'${name}'`).join(', ')} to the fields of ${table === undefined ? 'a vmstate table' : `vmstate '${table.name}'`}, derive it in postLoad, or list it as transient if nothing depends on it`;
 }
-
-/** Values of fields, for fixtures. */
-export function fieldValues(state: object): Fields {
-  return fieldsOf(state);
-}
-
-export type { SavedDevice };
