@@ -30,7 +30,7 @@ export default {
       'a machine composes; control and hosts are above it',
     ),
     only('control', 'qmp', ['core', 'block', 'migration'], 'control drives any machine'),
-    only('kit', 'testkit', ['core', 'migration'], 'a kit for devices knows no machine type and no processor'),
+    only('kit', 'testkit', ['core', 'migration', 'qmp'], 'a kit for devices knows no machine type and no processor'),
     only('debuggers', 'gdbstub', ['core'], 'a debugger knows no processor and no machine type'),
     {
       name: 'plugins-use-entry-points',

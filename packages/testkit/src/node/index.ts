@@ -1,0 +1,6 @@
+export * from './lifecycle/channel.ts';
+export * from './lifecycle/lifecycle.ts';
+export * from './lifecycle/machine.ts';
+export * from './lifecycle/migrate.ts';
+export * from './patience.ts';
+export * from './vm-process.ts';
