@@ -16,8 +16,8 @@ import { followPolicy } from './policy.ts';
 import { startRehearsal } from './rehearse.ts';
 import { syncRam } from './sync.ts';
 
-/** Longest time that pages are sent before the others are looked at again, in ms (QEMU's MAX_WAIT). */
-const RAM_TURN_MS = 50;
+/** Longest turn of RAM or a device before the others are looked at again, in ms (QEMU's MAX_WAIT). */
+const TURN_MS = 50;
 /** Time between two looks at RAM while only an acknowledgement is missing: each look costs the guest its write tags. */
 const WAITING_SYNC_MS = 100;
 /** Time after which a changed bandwidth limit is noticed. */
@@ -136,24 +136,25 @@ function iterates({ handlers, state }: LiveEntry): boolean {
 async function iterateRam(ctx: SourceContext, bytes: number): Promise<void> {
   const { writer } = ctx;
   beginSection(writer, 'part', ctx.ramHeader);
-  await ctx.ram.send(ctx.pages, writer, { bytes, ms: RAM_TURN_MS });
+  await ctx.ram.send(ctx.pages, writer, { bytes, ms: TURN_MS });
   writer.u64Number(RAM_FLAG.eos);
   endSection(writer, ctx.ramHeader.id, ctx.wire.sendSectionFooter);
   writer.flush();
 }
 
-/** Asks a device until its share is used or it has nothing more for now; between two parts the loop turns. */
+/** Asks a device until its share or its time is used or it has nothing more for now; between two parts the loop turns. */
 async function iterateDevice(ctx: SourceContext, { header, handlers, state }: LiveEntry, share: number): Promise<void> {
-  const { writer } = ctx;
+  const { writer, pace } = ctx;
+  const late = pace.now() + TURN_MS;
   for (const end = writer.transferred + share; ; ) {
     const before = writer.transferred;
     beginSection(writer, 'part', header);
     const result = await handlers.saveLiveIterate!(state, writer, liveContext(ctx, end - before));
     endSection(writer, header.id, ctx.wire.sendSectionFooter);
     writer.flush();
-    if (result === 'done' || writer.transferred >= end) return;
+    if (result === 'done' || writer.transferred >= end || pace.now() >= late) return;
     await writer.drain();
-    await ctx.pace.turn();
+    await pace.turn();
     ctx.signal.throwIfAborted();
   }
 }

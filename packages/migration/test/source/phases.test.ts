@@ -75,6 +75,31 @@ describe('setup', () => {
   });
 });
 
+describe('iterate', () => {
+  test('a slow device that always has more does not hold the others', async () => {
+    const calls: string[] = [];
+    const pair = withDevice({
+      statePendingEstimate: () => ({ mustPrecopy: calls.length < 100 ? 2 ** 40 : 0, canPostcopy: 0 }),
+      saveLiveIterate: async () => {
+        calls.push('slow');
+        await new Promise<void>((resolve) => pair.loop.after(20, resolve));
+        return calls.length < 100 ? 'more' : 'done';
+      },
+    });
+    const other = { ...live({}), idstr: 'other' };
+    const saveLiveIterate = () => {
+      calls.push('other');
+      return 'done' as const;
+    };
+    pair.source.extra.push({ ...other, live: { ...quiet, saveLiveIterate } });
+    pair.destination.extra.push(other);
+    expect((await settle(pair)).out).toBeUndefined();
+    const runs = calls.join(' ').split('other');
+    expect(runs.length).toBeGreaterThan(20);
+    expect(Math.max(...runs.map((run) => run.split('slow').length - 1))).toBeLessThanOrEqual(2 * 3);
+  });
+});
+
 describe('a device that is sent early', () => {
   test('is described and loaded like the others, and left out when it is not needed', async () => {
     const early: VmStateTable<{ value: number; needed: boolean }> = {
