@@ -211,7 +211,7 @@ function entries(
     }
     if (!isVmStateTable(vmstate)) continue;
     full.push({
-      header: { id: handlers === undefined ? id : id + 0x1_0000, idstr, instanceId, version: vmstate.version },
+      header: { id, idstr, instanceId, version: vmstate.version },
       table: vmstate,
       state,
     });

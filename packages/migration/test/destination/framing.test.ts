@@ -1,5 +1,5 @@
 /** What a destination makes of a good stream in which one thing was changed. */
-import type { LiveHandlers } from '@sterna/core';
+import type { LiveHandlers, VmStateTable } from '@sterna/core';
 import { describe, expect, test } from 'vitest';
 import { COMMAND, SECTION } from '../../src/stream/constants.ts';
 import type { MigrationChannel } from '../../src/transport/channel.ts';
@@ -50,6 +50,25 @@ describe('a stream is refused', () => {
     const none = Buffer.from(stream);
     none[at] = SECTION.full;
     await expect(load(none)).rejects.toThrow(/section 'globalstate'/);
+  });
+});
+
+describe('a device with live phases and a table', () => {
+  test('is one entry: all of its sections have its number', async () => {
+    const pair = new Pair();
+    const table: VmStateTable<{ value: number }> = { name: 'both', version: 2, fields: ({ u32 }) => [u32('value')] };
+    const live: LiveHandlers<object> = { version: 1, saveComplete: () => {}, loadState: () => {} };
+    const device = (value: number) => ({ idstr: 'both', instanceId: 0, vmstate: table, state: { value }, live });
+    const arrived = device(0);
+    pair.source.extra = [device(7)];
+    pair.destination.extra = [arrived];
+    const stream = await streamOf(pair);
+    const named = [stream.indexOf('both'), stream.lastIndexOf('both', stream.indexOf('{"configuration"'))];
+    // Type, number and length of the name are before it.
+    expect(named.map((at) => stream[at - 6])).toEqual([SECTION.start, SECTION.full]);
+    const [start, full] = named.map((at) => stream.readUInt32BE(at - 5));
+    expect(full).toBe(start);
+    expect(arrived.state.value).toBe(7);
   });
 });
 
