@@ -1,7 +1,7 @@
 import { STORES, type StoreKind, type TypeOfKind } from './memory-ops.ts';
 import { type Arg, checkArgs, Ops } from './ops.ts';
 import { type FuncRef, type Signature, TYPE_CODE, type ValType, VOID_BLOCK } from './types.ts';
-import { emit as emitVal, Node, Val } from './val.ts';
+import { accessOf, emitAccess, emit as emitVal, Node, Val } from './val.ts';
 import { Writer } from './writer.ts';
 
 /** A target of branches: the end of a block or the start of a loop. Named by object, so nesting needs no counting. */
@@ -148,8 +148,8 @@ export class Code extends Ops implements FuncRef {
     emitVal(this.body, value);
   }
 
-  /** Stores to linear memory at `addr + offset`. */
-  store<K extends StoreKind>(kind: K, addr: Arg<'i32'>, value: Val<TypeOfKind<K>>, offset = 0): void {
+  /** Stores to a linear memory at `addr + offset`. */
+  store<K extends StoreKind>(kind: K, addr: Arg<'i32'>, value: Val<TypeOfKind<K>>, offset = 0, memory = 0): void {
     const expected = kind.slice(0, 3) === 'v12' ? 'v128' : kind.slice(0, 3);
     if (value.type !== expected) throw new Error(`${this.name}: store ${kind} of ${value.type}`);
     this.emit(this.arg('i32', addr));
@@ -158,24 +158,23 @@ export class Code extends Ops implements FuncRef {
       this.body.u8(0xfd);
       this.body.u32(STORES.v128);
     } else this.body.u8(STORES[kind]);
-    this.body.u8(0);
-    this.body.u32(offset);
+    emitAccess(this.body, accessOf(memory), offset);
   }
 
-  /** `memory.copy`: overlapping ranges are handled as by memmove. */
-  memoryCopy(dst: Val<'i32'>, src: Val<'i32'>, length: Arg<'i32'>): void {
+  /** `memory.copy`, within memory 0 or between two: overlapping ranges are handled as by memmove. */
+  memoryCopy(dst: Val<'i32'>, src: Val<'i32'>, length: Arg<'i32'>, memories = { dst: 0, src: 0 }): void {
     this.emit(dst);
     this.emit(src);
     this.emit(this.arg('i32', length));
-    this.body.bytes([0xfc, 10, 0, 0]);
+    this.body.bytes([0xfc, 10, memories.dst, memories.src]);
   }
 
   /** `memory.fill` with the low byte of `value`. */
-  memoryFill(dst: Val<'i32'>, value: Arg<'i32'>, length: Arg<'i32'>): void {
+  memoryFill(dst: Val<'i32'>, value: Arg<'i32'>, length: Arg<'i32'>, memory = 0): void {
     this.emit(dst);
     this.emit(this.arg('i32', value));
     this.emit(this.arg('i32', length));
-    this.body.bytes([0xfc, 11, 0]);
+    this.body.bytes([0xfc, 11, memory]);
   }
 
   /** Calls a function as a statement, dropping its results. */

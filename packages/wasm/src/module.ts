@@ -60,7 +60,7 @@ export class ModuleBuilder {
     return { index: this.#importedFunctions++, name, type };
   }
 
-  /** Imports the memory. */
+  /** Imports a memory: the first is memory 0, the next memory 1. */
   importMemory(module: string, name: string, options: MemoryOptions): void {
     limits(this.#import(module, name, 2), options);
   }

@@ -2,7 +2,7 @@ import { foldBinary, foldCompare, type IntBinary, type IntCompare } from './fold
 import { LOADS, type LoadKind, SIMD_LOADS, type SimdLoadKind, type TypeOfKind } from './memory-ops.ts';
 import { SimdOps } from './simd-ops.ts';
 import type { FloatType, FuncRef, IntType, NumType, ValType } from './types.ts';
-import { f32, f64, i32, i64, Node, Val } from './val.ts';
+import { accessOf, f32, f64, i32, i64, Node, Val } from './val.ts';
 
 /** An operand: an expression, or a number that becomes a literal of the other operand's type. */
 export type Arg<T extends ValType> = Val<T> | number | bigint;
@@ -356,11 +356,12 @@ export class Ops extends SimdOps {
     return op(a.type, 0x1b, a, y, cond);
   }
 
-  /** Reads linear memory at `addr + offset`; unaligned is allowed. Evaluated where it is written. */
-  load<K extends LoadKind>(kind: K, addr: Arg<'i32'>, offset = 0): Val<TypeOfKind<K>> {
+  /** Reads a linear memory at `addr + offset`; unaligned is allowed. Evaluated where it is written. */
+  load<K extends LoadKind>(kind: K, addr: Arg<'i32'>, offset = 0, memory = 0): Val<TypeOfKind<K>> {
     const [type, code] = LOADS[kind];
     const v = new Val(type, kind === 'v128' ? Node.SimdMem : Node.Load, code);
     v.a = this.arg('i32', addr);
+    v.lo = accessOf(memory);
     v.hi = offset;
     v.num = -1;
     return v as unknown as Val<TypeOfKind<K>>;

@@ -7,13 +7,13 @@ export const Node = {
   Local: 1,
   /** operands a, b, c then one opcode byte */
   Op: 2,
-  /** address a, opcode, alignment `lo`, offset `hi` */
+  /** address a, opcode, alignment and memory `lo` (see {@link accessOf}), offset `hi` */
   Load: 3,
   Call: 4,
   Global: 5,
   /** operands a, b, c then 0xfd, LEB opcode, optional lane `lo` */
   Simd: 6,
-  /** address a (and b), 0xfd memory access: opcode, alignment `lo`, offset `hi`, lane in `num` (or -1) */
+  /** address a (and b), 0xfd memory access: opcode, alignment and memory `lo`, offset `hi`, lane in `num` (or -1) */
   SimdMem: 7,
   /** operand a then 0xfc, LEB opcode */
   Misc: 8,
@@ -144,8 +144,7 @@ export function emit(w: Writer, v: Val): void {
       return;
     case Node.Load:
       w.u8(v.op);
-      w.u8(v.lo);
-      w.u32(v.hi);
+      emitAccess(w, v.lo, v.hi);
       return;
     case Node.Call:
       for (const x of v.list!) emit(w, x);
@@ -171,8 +170,7 @@ export function emit(w: Writer, v: Val): void {
     case Node.SimdMem:
       w.u8(0xfd);
       w.u32(v.op);
-      w.u8(v.lo);
-      w.u32(v.hi);
+      emitAccess(w, v.lo, v.hi);
       if (v.num >= 0) w.u8(v.num);
       return;
     case Node.Misc:
@@ -195,6 +193,21 @@ export function emit(w: Writer, v: Val): void {
       w.u32(v.hi);
       return;
   }
+}
+
+/** Bit of the alignment that announces the index of a memory. */
+const OTHER_MEMORY = 0x40;
+
+/** How an access to a memory is written: no alignment is promised, and memory 0 is not named. */
+export function accessOf(memory: number): number {
+  return memory === 0 ? 0 : OTHER_MEMORY | (memory << 8);
+}
+
+/** Writes the immediates of an access. */
+export function emitAccess(w: Writer, access: number, offset: number): void {
+  w.u8(access & 0xff);
+  if ((access & OTHER_MEMORY) !== 0) w.u32(access >>> 8);
+  w.u32(offset);
 }
 
 function emitConst(w: Writer, v: Val): void {

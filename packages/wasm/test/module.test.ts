@@ -207,3 +207,24 @@ describe('SIMD', () => {
     }
   });
 });
+
+it('reads, writes, fills and copies in a second memory', () => {
+  const m = new ModuleBuilder();
+  m.importMemory('host', 'first', { min: 1 });
+  m.importMemory('host', 'second', { min: 1 });
+  const f = m.function('f', [], ['i32'], (c) => {
+    c.store('i32', i32(0), i32(0x11223344));
+    c.memoryCopy(i32(8), i32(0), i32(4), { dst: 1, src: 0 });
+    c.store('i32.8', i32(8), c.add(c.load('i32.8u', i32(8), 0, 1), i32(1)), 3, 1);
+    c.memoryFill(i32(12), i32(0x77), i32(4), 1);
+    c.store('v128', i32(16), c.load('v128', i32(0), 8, 1), 0, 0);
+    c.memoryCopy(i32(4), i32(8), i32(4), { dst: 0, src: 1 });
+    c.return(c.load('i32', i32(4)));
+  });
+  m.export('f', f);
+  const [first, second] = [new WebAssembly.Memory({ initial: 1 }), new WebAssembly.Memory({ initial: 1 })];
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.build()), { host: { first, second } });
+  expect((exports['f'] as () => number)() >>> 0).toBe(0x45223344);
+  expect([...new Uint8Array(second.buffer, 8, 8)]).toEqual([0x44, 0x33, 0x22, 0x45, 0x77, 0x77, 0x77, 0x77]);
+  expect([...new Uint8Array(first.buffer, 16, 8)]).toEqual([0x44, 0x33, 0x22, 0x45, 0x77, 0x77, 0x77, 0x77]);
+});
