@@ -50,6 +50,7 @@ export class DeviceInstance implements RealizedDevice {
   readonly properties: Readonly<Record<string, unknown>>;
   /** Where its regions are mapped. */
   readonly mappings: readonly { readonly space: 'mmio' | 'io'; readonly base: number; readonly size: number }[];
+  #lines: readonly IrqLine[] = [];
   #alive = true;
 
   /**
@@ -90,6 +91,7 @@ export class DeviceInstance implements RealizedDevice {
     const { scope } = this;
     const isAlive = () => this.#alive;
     const lines = wiring.irqs ?? numbers(spec.at?.['irq']).map((irq) => context.irqRouter(irq));
+    this.#lines = lines;
     scope.provide(IrqLine, lines[0] ?? UNCONNECTED_IRQ);
     scope.provide(IrqLines, lines);
     scope.provide(Logger, new DeviceLogger(id, context.log));
@@ -215,6 +217,11 @@ export class DeviceInstance implements RealizedDevice {
     if (typeof reset === 'function') {
       if (phase === 'hold') reset(this.state);
     } else reset?.[phase]?.(this.state);
+  }
+
+  /** What a card does that is pulled out: nobody drives its lines any more. */
+  releaseLines(): void {
+    for (const line of this.#lines) line.set(false);
   }
 
   /** Removes the device: taps, timers, regions, blockers and bindings end with its scope. */

@@ -306,9 +306,25 @@ export class Machine {
           `the device is not migratable (${vmstate.reason}), but -only-migratable was given`,
           { path: `${spec.type.descriptor.name} '${id}'` },
         );
-      this.blockers.add(`non-migratable device: ${id} (${vmstate.reason})`);
+      const blocker = this.blockers.add(`non-migratable device: ${id} (${vmstate.reason})`);
+      device.scope.onDispose(() => blocker[Symbol.dispose]());
     }
     return device;
+  }
+
+  /**
+   * Takes a device out of the machine, which may run: its regions, timers and section are gone and its lines are low.
+   *
+   * @throws ConfigError `STERNA_ERR_DEVICE_UNKNOWN` when there is none with this id
+   */
+  unplug(id: string): void {
+    const index = this.devices.findIndex((device) => device.id === id);
+    const device = this.devices[index];
+    if (device === undefined)
+      throw new ConfigError('STERNA_ERR_DEVICE_UNKNOWN', `this machine has no device with the id '${id}'`);
+    device.unrealize();
+    device.releaseLines();
+    this.devices.splice(index, 1);
   }
 
   #automaticId(name: string): string {

@@ -8,6 +8,7 @@ import {
   type MachineSetup,
   MigrationBlockers,
   prop,
+  unmigratable,
   VirtualClock,
 } from '@sterna/core';
 import { describe, expect, it } from 'vitest';
@@ -225,6 +226,27 @@ describe('Machine', () => {
     host.run(() => machine.clock.now() > 1000);
     expect((device.state as { fired: number }).fired).toBe(0);
     await machine.dispose();
+  });
+
+  it('a device that is unplugged while the machine runs lowers its line and takes its section and blockers along', () => {
+    const ghost = defineDevice({
+      name: 'ghost',
+      bus: 'sysbus',
+      description: 'cannot move',
+      create: () => ({}),
+      vmstate: unmigratable('its state is in another world'),
+    });
+    const { host, machine, irqs } = setup({}, [...oneCounter, ghost({ id: 'g0' })]);
+    machine.start();
+    host.run(() => irqs.length > 0);
+    machine.unplug('c0');
+    machine.unplug('g0');
+    expect(irqs.at(-1)).toEqual([7, false]);
+    expect(machine.devices).toEqual([]);
+    expect(machine.sections().map(({ idstr }) => idstr)).toEqual(['timer']);
+    expect(machine.blockers.reasons('normal')).toEqual([]);
+    expect(machine.bus.mmioRead(0xd000_0000, 4)).toBe(0);
+    expect(() => machine.unplug('c0')).toThrow(/no device with the id 'c0'/);
   });
 
   it('applies -global defaults below explicit properties', () => {
