@@ -142,17 +142,22 @@ async function iterateRam(ctx: SourceContext, bytes: number): Promise<void> {
   writer.flush();
 }
 
-/** Asks a device until its share or its time is used or it has nothing more for now; between two parts the loop turns. */
+/**
+ * Asks a device until its share is used, its hook has taken a turn's time, or it has nothing more for now; between two parts
+ * the loop turns. Waiting for a slow channel is nobody's time: shares are of bytes.
+ */
 async function iterateDevice(ctx: SourceContext, { header, handlers, state }: LiveEntry, share: number): Promise<void> {
   const { writer, pace } = ctx;
-  const late = pace.now() + TURN_MS;
+  let ms = 0;
   for (const end = writer.transferred + share; ; ) {
     const before = writer.transferred;
     beginSection(writer, 'part', header);
+    const asked = pace.now();
     const result = await handlers.saveLiveIterate!(state, writer, liveContext(ctx, end - before));
+    ms += pace.now() - asked;
     endSection(writer, header.id, ctx.wire.sendSectionFooter);
     writer.flush();
-    if (result === 'done' || writer.transferred >= end || pace.now() >= late) return;
+    if (result === 'done' || writer.transferred >= end || ms >= TURN_MS) return;
     await writer.drain();
     await pace.turn();
     ctx.signal.throwIfAborted();
