@@ -289,6 +289,7 @@ export class MigrationController {
         channel,
         capabilities: this.capabilities,
         wire: this.#wire,
+        pace: this.#options.pace,
         status: incoming.status,
         autostart: () => this.autostart,
       });

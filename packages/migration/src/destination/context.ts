@@ -19,6 +19,8 @@ export interface DestinationContext {
   readonly byId: Map<number, LoadedSection>;
   /** Names of sections seen, `idstr/instance`. */
   readonly seen: Set<string>;
+  /** Set with the first device that is sent whole: the guest has stopped, or is about to. */
+  devicesArrive: boolean;
   returnPath: ReturnPathWriter | undefined;
   /** Devices whose approval of the switchover is still missing. */
   readonly unapproved: Set<object>;

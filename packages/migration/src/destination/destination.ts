@@ -6,16 +6,19 @@
  * Nothing runs the guest before `takeOver`: up to there a failure leaves a stopped machine that says what was wrong,
  * and a source that listens is told.
  */
+import { isVmStateTable } from '@sterna/core';
 import type { Capabilities } from '../capabilities.ts';
 import { deviceHook } from '../device-hook.ts';
 import { messageOf } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
+import type { Pace } from '../pace.ts';
 import { RamArea } from '../ram/blocks.ts';
 import { RamLoader } from '../ram/load.ts';
 import { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import { StreamReader } from '../stream/reader.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+import { startRehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
 import { checkComplete } from './check-complete.ts';
 import type { DestinationContext } from './context.ts';
@@ -31,6 +34,7 @@ export interface DestinationOptions {
   readonly capabilities: Capabilities;
   /** What this side expects of framing. */
   readonly wire: WireProperties;
+  readonly pace: Pace;
   readonly status: StatusCell;
   /** Asked when all is loaded: may the guest run at once? */
   readonly autostart: () => boolean;
@@ -46,6 +50,7 @@ export async function runDestination(options: DestinationOptions): Promise<void>
   const { status } = options;
   try {
     status.move('setup', 'active');
+    rehearse(ctx, options.pace);
     await readHeader(ctx);
     setUpDevices(ctx);
     await readSections(ctx);
@@ -68,7 +73,7 @@ export function makeContext({
   channel,
   capabilities,
   wire,
-}: Omit<DestinationOptions, 'status' | 'autostart'>): DestinationContext {
+}: Omit<DestinationOptions, 'pace' | 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
   const asked = capabilities.has('switchover-ack')
@@ -84,9 +89,18 @@ export function makeContext({
     globalState: new GlobalState(),
     byId: new Map(),
     seen: new Set(),
+    devicesArrive: false,
     returnPath: undefined,
     unapproved: new Set(asked.map(({ state }) => state)),
   };
+}
+
+/** While RAM comes there is time for what would be slow when the devices come. */
+function rehearse(ctx: DestinationContext, pace: Pace): void {
+  const devices = ctx.sections.flatMap(({ vmstate, ...rest }) =>
+    isVmStateTable(vmstate) ? [{ ...rest, table: vmstate }] : [],
+  );
+  startRehearsal({ host: ctx.host, pace, devices, enough: () => ctx.devicesArrive });
 }
 
 /** Tells live devices that their state comes. */

@@ -8,12 +8,12 @@
  */
 import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
+import { startRehearsal } from '../vmstate/rehearse.ts';
 import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
 import { followPolicy } from './policy.ts';
-import { startRehearsal } from './rehearse.ts';
 import { syncRam } from './sync.ts';
 
 /** Longest turn of RAM or a device before the others are looked at again, in ms (QEMU's MAX_WAIT). */
@@ -26,7 +26,7 @@ const LIMIT_POLL_MS = 10;
 /** Runs until the switchover may happen. */
 export async function iterate(ctx: SourceContext): Promise<void> {
   const convergence = new Convergence();
-  const rehearsed = startRehearsal(ctx);
+  const rehearsed = rehearse(ctx);
   using _policy = followPolicy(ctx, () => pendingEstimate(ctx));
   for (let first = 0; ; first++) {
     ctx.signal.throwIfAborted();
@@ -37,6 +37,12 @@ export async function iterate(ctx: SourceContext): Promise<void> {
     await ctx.pace.turn();
     await holdRate(ctx);
   }
+}
+
+/** The devices' part of the stream, once without an effect. */
+function rehearse({ host, pace, full, signal }: SourceContext): () => boolean {
+  const devices = full.map(({ header, table, state }) => ({ ...header, table, state }));
+  return startRehearsal({ host, pace, devices, enough: () => signal.aborted });
 }
 
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */
