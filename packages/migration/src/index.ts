@@ -3,7 +3,7 @@ export * from './controller.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './info.ts';
-export * from './inspect/records.ts';
+export * from './inspect/index.ts';
 export * from './machine-host.ts';
 export * from './pace.ts';
 export * from './parameters.ts';

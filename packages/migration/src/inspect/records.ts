@@ -1,14 +1,16 @@
 /**
- * A whole precopy stream as a list of records, and back. The list holds every
- * byte: encoding it gives the same stream. It is what inspection, diff and the
- * golden tests work on; a migration itself never builds it.
+ * A whole precopy stream as a list of records, and back. The list holds every byte: encoding it gives the same stream.
+ * It is what proves that a stream is understood to its last byte; a migration itself never builds it.
  */
 import { StreamError } from '../errors.ts';
-import { COMMAND, RAM_FLAG, SECTION, VM_FILE_MAGIC, VM_FILE_VERSION } from '../stream/constants.ts';
-import { ByteCursor, ByteSink } from '../stream/cursor.ts';
-import { latin1 } from '../stream/reader.ts';
-import { type DecodedStruct, decodeStruct, encodeStruct } from '../vmstate/decode.ts';
-import type { DeviceDescription, VmDescription } from '../vmstate/describe.ts';
+import { COMMAND, RAM_FLAG, SECTION, VM_FILE_MAGIC } from '../stream/constants.ts';
+import { ByteSink } from '../stream/cursor.ts';
+import { type DecodedStruct, encodeStruct } from '../vmstate/decode.ts';
+import { findDescription } from './description.ts';
+import type { SectionItem, StreamItem } from './items.ts';
+import type { RamListener } from './ram-walk.ts';
+import { MemorySource } from './source.ts';
+import { walkStream } from './walk.ts';
 
 /** One record of the RAM section. */
 export interface RamRecord {
@@ -53,167 +55,89 @@ export type StreamRecord = { readonly offset: number } & (
   | { readonly type: 'vmdescription'; readonly json: Uint8Array }
 );
 
-/** Finds the description at the end of a stream; undefined when there is none. */
-export function findVmDescription(
-  stream: Uint8Array,
-): { readonly offset: number; readonly description: VmDescription } | undefined {
-  for (
-    let at = stream.lastIndexOf(SECTION.vmdescription);
-    at >= 0;
-    at = at === 0 ? -1 : stream.lastIndexOf(SECTION.vmdescription, at - 1)
-  ) {
-    const cursor = new ByteCursor(stream, at + 1);
-    if (cursor.left < 4) continue;
-    const length = cursor.u32();
-    if (length > cursor.left || stream[cursor.offset] !== 0x7b) continue;
-    try {
-      return {
-        offset: at,
-        description: JSON.parse(new TextDecoder().decode(cursor.bytes(length).slice())) as VmDescription,
-      };
-    } catch {
-      // A byte of page data that looks like a marker: look further ahead.
-    }
-  }
-  return undefined;
-}
-
 /**
  * Takes a complete precopy stream apart.
  *
- * @throws StreamError naming the offset, also when the stream has no description to decode devices by.
+ * @throws StreamError naming the offset, also when something in it is not described: live devices, pages at fixed places.
  */
 export function parseStream(stream: Uint8Array): StreamRecord[] {
-  const found = findVmDescription(stream);
-  if (found === undefined) throw new StreamError('the stream has no vmdescription to decode devices by');
-  const devices = [...found.description.devices];
-  const cursor = new ByteCursor(stream);
-  if (cursor.u32() !== VM_FILE_MAGIC)
-    throw new StreamError('this is not a migration stream: no QEVM at its start', { offset: 0 });
-  const version = cursor.u32();
-  if (version !== VM_FILE_VERSION)
-    throw new StreamError(`stream version ${version}, known is ${VM_FILE_VERSION}`, { offset: 4 });
-  const records: StreamRecord[] = [{ type: 'header', offset: 0, version }];
-  while (cursor.left > 0) records.push(parseRecord(cursor, devices));
-  return records;
+  const source = new MemorySource(stream);
+  if (findDescription(source) === undefined)
+    throw new StreamError('the stream has no vmdescription to decode devices by');
+  let records: RamRecord[] = [];
+  const ram: RamListener = {
+    blocks: (blocks, total) => {
+      if (blocks.some(({ mapped }) => mapped !== undefined))
+        throw new StreamError('a file with fixed places for pages is no list of records', { section: 'ram' });
+      records.push({
+        flags: RAM_FLAG.memSize,
+        address: total,
+        blocks: blocks.map(({ name, length }) => ({ name, length })),
+      });
+    },
+    page: (flags, { name }, address, data, length) =>
+      records.push({
+        flags,
+        address,
+        ...((flags & RAM_FLAG.continue) === 0 ? { block: name } : {}),
+        data: stream.subarray(data, data + length),
+      }),
+    mark: (flags) => records.push({ flags, address: 0 }),
+  };
+  const list: StreamRecord[] = [];
+  for (const item of walkStream(source, { ram })) {
+    const record = recordOf(item, stream, records);
+    if (record === undefined) continue;
+    list.push(record);
+    records = [];
+  }
+  return list;
 }
 
-function parseRecord(cursor: ByteCursor, devices: DeviceDescription[]): StreamRecord {
-  const offset = cursor.offset;
-  const type = cursor.u8();
-  switch (type) {
-    case SECTION.configuration:
-      return parseConfiguration(cursor, offset);
-    case SECTION.command: {
-      const command = cursor.u16();
-      const payload = cursor.bytes(cursor.u16());
-      if (command === COMMAND.packaged)
-        throw new StreamError('a packaged (postcopy) stream is not decoded', { offset });
-      return { type: 'command', offset, command, payload };
-    }
-    case SECTION.start:
-    case SECTION.part:
-    case SECTION.end:
-      return parseRam(cursor, offset, type);
-    case SECTION.full:
-      return parseFull(cursor, offset, devices);
-    case SECTION.eof:
-      return { type: 'eof', offset };
-    case SECTION.vmdescription:
-      return { type: 'vmdescription', offset, json: cursor.bytes(cursor.u32()) };
-    default:
-      throw new StreamError(`unknown section type ${type}`, { offset });
+function recordOf(item: StreamItem, stream: Uint8Array, ram: readonly RamRecord[]): StreamRecord | undefined {
+  switch (item.type) {
+    case 'header':
+    case 'eof':
+      return item;
+    case 'configuration':
+      return {
+        type: 'configuration',
+        offset: item.offset,
+        machine: item.machine,
+        subsections: item.parts.map(({ name, version, body }) => ({ name, version, body })),
+      };
+    case 'command':
+      if (item.command === COMMAND.packaged)
+        throw new StreamError('a packaged (postcopy) stream is not decoded', { offset: item.offset });
+      return { type: 'command', offset: item.offset, command: item.command, payload: item.payload };
+    case 'section':
+      return sectionRecord(item, stream, ram);
+    case 'vmdescription':
+      return {
+        type: 'vmdescription',
+        offset: item.offset,
+        json: stream.subarray(item.offset + 5, item.offset + 5 + item.length),
+      };
+    case 'warning':
+      return undefined;
+    case 'damage':
+      throw new StreamError(item.message, item.place);
+    case 'trailing':
+      throw new StreamError(`${item.length} bytes follow the stream`, { offset: item.offset });
   }
 }
 
-function parseConfiguration(cursor: ByteCursor, offset: number): Extract<StreamRecord, { type: 'configuration' }> {
-  const machine = latin1(cursor.bytes(cursor.u32()));
-  const subsections: { name: string; version: number; body: Uint8Array }[] = [];
-  while (cursor.data[cursor.offset] === SECTION.subsection) {
-    cursor.u8();
-    const name = cursor.countedString();
-    const version = cursor.u32();
-    const start = cursor.offset;
-    skipConfigurationBody(cursor, name);
-    subsections.push({ name, version, body: cursor.data.subarray(start, cursor.offset) });
+function sectionRecord(item: SectionItem, stream: Uint8Array, records: readonly RamRecord[]): StreamRecord {
+  const { offset, kind, id, idstr, instance, version, body, bodyOffset, bodyLength } = item;
+  if (body.kind === 'ram' && kind !== 'full') {
+    // PART and END do not repeat the name.
+    const [shownInstance, shownVersion] = kind === 'start' ? [instance, version] : [0, 0];
+    return { type: 'ram', offset, kind, id, instance: shownInstance, version: shownVersion, records };
   }
-  return { type: 'configuration', offset, machine, subsections };
-}
-
-function skipConfigurationBody(cursor: ByteCursor, name: string): void {
-  if (name === 'configuration/target-page-bits') cursor.u32();
-  else if (name === 'configuration/uuid') cursor.bytes(16);
-  else if (name === 'configuration/capabilities')
-    for (let left = cursor.u32(); left > 0; left--) cursor.countedString();
-  else throw new StreamError(`subsection '${name}' is not known`, { section: 'configuration', offset: cursor.offset });
-}
-
-function parseRam(cursor: ByteCursor, offset: number, type: number): StreamRecord {
-  const id = cursor.u32();
-  let [instance, version] = [0, 0];
-  if (type === SECTION.start) {
-    const idstr = cursor.countedString();
-    if (idstr !== 'ram') throw new StreamError(`live section '${idstr}' is not decoded`, { offset });
-    instance = cursor.u32();
-    version = cursor.u32();
-  }
-  const records: RamRecord[] = [];
-  do records.push(parseRamRecord(cursor));
-  while (records.at(-1)!.flags !== RAM_FLAG.eos);
-  footer(cursor, id, 'ram');
-  const kind = type === SECTION.start ? 'start' : type === SECTION.part ? 'part' : 'end';
-  return { type: 'ram', offset, kind, id, instance, version, records };
-}
-
-function parseRamRecord(cursor: ByteCursor): RamRecord {
-  const at = cursor.offset;
-  const word = cursor.u64();
-  const flags = word % 4096;
-  const address = word - flags;
-  if (flags === RAM_FLAG.memSize) {
-    const blocks: { name: string; length: number }[] = [];
-    for (let left = address; left > 0; left -= blocks.at(-1)!.length)
-      blocks.push({ name: cursor.countedString(), length: cursor.u64() });
-    return { flags, address, blocks };
-  }
-  if (flags === RAM_FLAG.eos || flags === RAM_FLAG.multifdFlush) return { flags, address };
-  const block = (flags & RAM_FLAG.continue) === 0 ? { block: cursor.countedString() } : {};
-  switch (flags & ~RAM_FLAG.continue) {
-    case RAM_FLAG.zero:
-      return { flags, address, ...block, data: cursor.bytes(1) };
-    case RAM_FLAG.page:
-      return { flags, address, ...block, data: cursor.bytes(4096) };
-    case RAM_FLAG.xbzrle: {
-      cursor.u8();
-      return { flags, address, ...block, data: cursor.bytes(cursor.u16()) };
-    }
-    default:
-      throw new StreamError(`unknown RAM record flags ${flags}`, { section: 'ram', offset: at });
-  }
-}
-
-function parseFull(cursor: ByteCursor, offset: number, devices: DeviceDescription[]): StreamRecord {
-  const [id, idstr, instance, version] = [cursor.u32(), cursor.countedString(), cursor.u32(), cursor.u32()];
-  const description = devices.shift();
-  if (description === undefined || description.name !== idstr || description.instance_id !== instance) {
-    throw new StreamError(`next in the description is '${description?.name}'`, { section: idstr, instance, offset });
-  }
-  const start = cursor.offset;
-  try {
-    const state = decodeStruct(cursor, description);
-    const payload = cursor.data.subarray(start, cursor.offset);
-    footer(cursor, id, idstr);
-    return { type: 'full', offset, id, idstr, instance, version, state, payload };
-  } catch (error) {
-    throw StreamError.at(error, { section: idstr, instance });
-  }
-}
-
-function footer(cursor: ByteCursor, id: number, section: string): void {
-  const at = cursor.offset;
-  const [mark, found] = [cursor.u8(), cursor.u32()];
-  if (mark !== SECTION.footer || found !== id)
-    throw new StreamError(`no footer of section ${id}, but ${mark} ${found}`, { section, offset: at });
+  if (body.kind !== 'fields')
+    throw new StreamError('the section is not described', { section: idstr, instance, offset });
+  const payload = stream.subarray(bodyOffset, bodyOffset + bodyLength);
+  return { type: 'full', offset, id, idstr, instance, version, state: body.state, payload };
 }
 
 /** Puts records together again. */

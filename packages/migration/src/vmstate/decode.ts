@@ -11,9 +11,14 @@ import type { FieldDescription, StructDescription } from './describe.ts';
 /** A decoded value: an integer, a truth value, raw bytes, elements, or a struct. */
 export type DecodedValue = bigint | boolean | Uint8Array | DecodedValue[] | DecodedStruct;
 
+/** What decoding reads from. @see ByteCursor */
+export type DecodeCursor = Pick<ByteCursor, 'offset' | 'left' | 'u8' | 'u32' | 'bytes' | 'countedString'>;
+
 /** One decoded field. */
 export interface DecodedField {
   readonly name: string;
+  /** Element of an array whose elements differ. */
+  readonly index?: number;
   readonly type: string;
   /** Where it is in the decoded bytes. */
   readonly offset: number;
@@ -35,16 +40,47 @@ export interface DecodedStruct {
  *
  * @throws StreamError when the bytes do not follow the description.
  */
-export function decodeStruct(cursor: ByteCursor, description: StructDescription): DecodedStruct {
-  const fields = description.fields.map((field): DecodedField => {
-    const offset = cursor.offset;
+export function decodeStruct(cursor: DecodeCursor, description: StructDescription): DecodedStruct {
+  const state = emptyStruct(description);
+  decodeInto(cursor, description, state);
+  return state;
+}
+
+/** A struct that is being decoded. */
+export interface OpenStruct extends DecodedStruct {
+  readonly fields: DecodedField[];
+  readonly subsections: DecodedStruct[];
+}
+
+/** A struct of which nothing is decoded yet. */
+export function emptyStruct({ vmsd_name: name, version }: StructDescription): OpenStruct {
+  return { name, version, fields: [], subsections: [] };
+}
+
+/**
+ * Decodes into a struct, which keeps what was decoded when the bytes end.
+ *
+ * @throws StreamError when the bytes do not follow the description.
+ */
+export function decodeInto(cursor: DecodeCursor, description: StructDescription, into: OpenStruct): void {
+  for (const field of description.fields) {
+    const { offset } = cursor;
     try {
-      return { name: field.name, type: field.type, offset, size: field.size, value: decodeField(cursor, field) };
+      decodeField(cursor, field, (value) =>
+        into.fields.push({
+          name: field.name,
+          ...(field.index === undefined ? {} : { index: field.index }),
+          type: field.type,
+          offset,
+          size: field.size,
+          value,
+        }),
+      );
     } catch (error) {
       throw StreamError.at(error, { field: field.name, offset });
     }
-  });
-  const subsections = (description.subsections ?? []).map((subsection) => {
+  }
+  for (const subsection of description.subsections ?? []) {
     const kind = cursor.u8();
     const name = kind === SECTION.subsection ? cursor.countedString() : '';
     const version = kind === SECTION.subsection ? cursor.u32() : 0;
@@ -54,34 +90,47 @@ export function decodeStruct(cursor: ByteCursor, description: StructDescription)
         { offset: cursor.offset },
       );
     }
-    return decodeStruct(cursor, subsection);
-  });
-  return { name: description.vmsd_name, version: description.version, fields, subsections };
+    const inner = emptyStruct(subsection);
+    into.subsections.push(inner);
+    decodeInto(cursor, subsection, inner);
+  }
 }
 
-function decodeField(cursor: ByteCursor, field: FieldDescription): DecodedValue {
-  if (field.array_len === undefined) return decodeValue(cursor, field);
+/** @param keep is given a value before its parts are decoded, so that what was read is not lost with what is missing */
+function decodeField(cursor: DecodeCursor, field: FieldDescription, keep: (value: DecodedValue) => void): void {
+  if (field.array_len === undefined) {
+    decodeValue(cursor, field, keep);
+    return;
+  }
   if (field.array_len > cursor.left)
     throw new StreamError(`${field.array_len} elements, ${cursor.left} bytes are left`);
-  return Array.from({ length: field.array_len }, () => decodeValue(cursor, field));
+  const elements: DecodedValue[] = [];
+  keep(elements);
+  for (let i = 0; i < field.array_len; i++) decodeValue(cursor, field, (value) => elements.push(value));
 }
 
-function decodeValue(cursor: ByteCursor, field: FieldDescription): DecodedValue {
-  if (field.struct !== undefined) return decodeStruct(cursor, field.struct);
-  if (field.fields !== undefined) {
-    return decodeStruct(cursor, {
-      vmsd_name: field.vmsd_name ?? '',
-      version: field.version ?? 0,
-      fields: field.fields,
-    });
+function decodeValue(cursor: DecodeCursor, field: FieldDescription, keep: (value: DecodedValue) => void): void {
+  const struct =
+    field.struct ??
+    (field.fields === undefined
+      ? undefined
+      : { vmsd_name: field.vmsd_name ?? '', version: field.version ?? 0, fields: field.fields });
+  if (struct === undefined) {
+    keep(decodeScalar(cursor.bytes(field.size), field));
+    return;
   }
-  const bytes = cursor.bytes(field.size);
-  const signed = field.type.startsWith('int') || field.type === 'timer';
-  if ((signed || field.type.startsWith('uint')) && [1, 2, 4, 8].includes(field.size)) {
+  const state = emptyStruct(struct);
+  keep(state);
+  decodeInto(cursor, struct, state);
+}
+
+function decodeScalar(bytes: Uint8Array, { type, size }: FieldDescription): DecodedValue {
+  const signed = type.startsWith('int') || type === 'timer';
+  if ((signed || type.startsWith('uint')) && [1, 2, 4, 8].includes(size)) {
     const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-    return signed ? BigInt.asIntN(field.size * 8, value) : value;
+    return signed ? BigInt.asIntN(size * 8, value) : value;
   }
-  if (field.type === 'bool' && bytes[0]! <= 1) return bytes[0] === 1;
+  if (type === 'bool' && bytes[0]! <= 1) return bytes[0] === 1;
   return bytes;
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { StreamError } from '../../src/errors.ts';
-import { encodeStream, findVmDescription, parseStream, type StreamRecord } from '../../src/inspect/records.ts';
+import { findDescription } from '../../src/inspect/description.ts';
+import { encodeStream, parseStream, type StreamRecord } from '../../src/inspect/records.ts';
+import { MemorySource } from '../../src/inspect/source.ts';
 import { COMMAND, RAM_FLAG, SECTION } from '../../src/stream/constants.ts';
 import { ByteSink } from '../../src/stream/cursor.ts';
 import type { VmDescription } from '../../src/vmstate/describe.ts';
@@ -65,10 +67,10 @@ describe('records that no golden stream has', () => {
       {
         type: 'ram',
         offset: 0,
-        kind: 'part',
+        kind: 'start',
         id: 2,
         instance: 0,
-        version: 0,
+        version: 4,
         records: [
           { flags: RAM_FLAG.page, address: 0x5000, block: 'ram', data: new Uint8Array(4096).fill(3) },
           { flags: RAM_FLAG.xbzrle | RAM_FLAG.continue, address: 0x6000, data: Uint8Array.of(1, 2, 3) },
@@ -103,9 +105,9 @@ describe('records that no golden stream has', () => {
   test('a description is found behind bytes that look like one', () => {
     const bytes = stream((sink) => full(sink));
     const trap = Uint8Array.of(SECTION.vmdescription, 0, 0, 0, 2, 0x7b, 0x21);
-    expect(findVmDescription(Buffer.concat([bytes, trap]))?.description).toEqual(DESCRIPTION);
-    expect(findVmDescription(Uint8Array.of(SECTION.vmdescription, 0))).toBeUndefined();
-    expect(findVmDescription(new Uint8Array())).toBeUndefined();
+    expect(findDescription(new MemorySource(Buffer.concat([bytes, trap])))?.description).toEqual(DESCRIPTION);
+    expect(findDescription(new MemorySource(Uint8Array.of(SECTION.vmdescription, 0)))).toBeUndefined();
+    expect(findDescription(new MemorySource(new Uint8Array()))).toBeUndefined();
   });
 });
 
@@ -144,15 +146,22 @@ describe('a stream that cannot be read is refused with the place', () => {
           sink.u8(SECTION.start);
           sink.u32(1);
           sink.countedString('slirp');
+          sink.u32(0);
+          sink.u32(1);
+          sink.u8(SECTION.footer);
+          sink.u32(1);
         }),
-      "live section 'slirp' is not decoded",
+      "section 'slirp' instance 0, stream offset 8: the section is not described",
     ],
     [
       'with an unknown RAM record',
       () =>
         stream((sink) => {
-          sink.u8(SECTION.part);
+          sink.u8(SECTION.start);
           sink.u32(1);
+          sink.countedString('ram');
+          sink.u32(0);
+          sink.u32(4);
           sink.u64(RAM_FLAG.hook | RAM_FLAG.continue);
         }),
       'unknown RAM record flags',
@@ -160,9 +169,9 @@ describe('a stream that cannot be read is refused with the place', () => {
     [
       'with a device that is not described',
       () => stream((sink) => full(sink, 'other')),
-      "next in the description is 'thing'",
+      "section 'other' instance 7, stream offset 8: the section is not described",
     ],
-    ['with a wrong footer', () => stream((sink) => full(sink, 'thing', 8)), 'no footer of section 9'],
+    ['with a wrong footer', () => stream((sink) => full(sink, 'thing', 8)), 'the footer is of section 8, not 9'],
   ] as const)('%s', ([, make, text]) => {
     const bytes = make();
     expect(() => parseStream(bytes)).toThrow(StreamError);

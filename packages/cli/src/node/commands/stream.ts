@@ -1,132 +1,213 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-import { ConfigError, SternaError } from '@sterna/core';
-import { type DecodedStruct, type DecodedValue, parseStream, RAM_FLAG, type StreamRecord } from '@sterna/migration';
-import { type Command, parseOptions, printJson } from './command.ts';
+import { ConfigError, parseSize } from '@sterna/core';
+import {
+  type ByteSource,
+  bytesText,
+  diffStreams,
+  IGNORE_SETS,
+  ignoring,
+  isDamage,
+  leavesOf,
+  pathPattern,
+  RAM_FLAG,
+  RamImage,
+  type RamListener,
+  type StreamBlock,
+  walkStream,
+} from '@sterna/migration';
+import { openStreamFile } from '@sterna/migration/node';
+import { diffLines, plainDiff } from '../stream/diff-text.ts';
+import { plainItem, plainLeaf } from '../stream/inspect-json.ts';
+import { itemLines, leafLine, offsetText } from '../stream/inspect-text.ts';
+import { withTables } from '../stream/tables.ts';
+import { type Command, type ParsedOptions, parseOptions, printJson, single } from './command.ts';
+
+/** A stream that is cut or corrupt, as the error of loading it. */
+const DAMAGED = 4;
 
 /** `sterna stream`. */
 export const streamCommand: Command = {
-  usage: `usage: sterna stream inspect FILE [--json]
-       sterna stream diff FILE FILE [--json]
+  usage: `usage: sterna stream inspect FILE [options]
+       sterna stream diff A B [--ignore PATTERN]... [options]
 
-'inspect' shows a saved migration stream (of Sterna or QEMU, gzip allowed): its sections and every field of the devices.
-'diff' shows the fields in which two streams differ; it exits with 1 when there are any.
+'inspect' shows a saved migration stream, of Sterna or of any QEMU, as it is or compressed by gzip: its sections with
+every field of the devices, offset, bytes, value and meaning; RAM as a summary. A stream that is cut or corrupt is shown
+up to there. 'diff' shows the fields and the pages of RAM in which two streams differ.
+
+  --field PATTERN   only these fields: SECTION/INSTANCE/FIELD, e.g. apic/0/lvt or 'cpu/*/env.cr[3]'; * is anything within
+                    a step, ** any steps; a section or struct stands for everything in it (may repeat)
+  --ram             lists every record of RAM
+  --page BLOCK@OFFSET  the records of one page, and its bytes after loading
+  --ignore PATTERN  leaves fields (or ram/0/BLOCK) out of a comparison (may repeat); sets: ${Object.keys(IGNORE_SETS)
+    .map((name) => `@${name}`)
+    .join(', ')}
+  --offset SIZE     where in the file the stream begins, as in file:PATH,offset=SIZE
+  --machine TYPE[,PROP=VALUE]  whose tables decode a stream without a description; the stream's own type by default
+  --plugin SPEC     plugin with devices of that machine (may repeat)
+  --json            one line of JSON for each part of the stream, or for the whole comparison
+
+Exit codes: 0 complete, or equal; 1 no such field or page, or different; 2 wrong usage; ${DAMAGED} the stream is damaged.
 `,
   async run(args) {
-    const { positionals, switches } = parseOptions(args, { json: 'switch' });
-    const [action, a, b] = positionals;
-    const json = switches.has('json');
-    if (action === 'inspect' && a !== undefined && positionals.length === 2) return inspect(a, json);
-    if (action === 'diff' && a !== undefined && b !== undefined && positionals.length === 3) return diff(a, b, json);
+    const options = parseOptions(args, {
+      field: 'values',
+      ram: 'switch',
+      page: 'value',
+      ignore: 'values',
+      offset: 'value',
+      machine: 'value',
+      plugin: 'values',
+      json: 'switch',
+    });
+    const [action, a, b] = options.positionals;
+    if (action === 'inspect' && a !== undefined && options.positionals.length === 2) return inspect(a, options);
+    if (action === 'diff' && a !== undefined && b !== undefined && options.positionals.length === 3)
+      return diff(a, b, options);
     throw new ConfigError('STERNA_ERR_OPTION_VALUE', 'usage: sterna stream inspect FILE | diff FILE FILE');
   },
 };
 
-function load(path: string): StreamRecord[] {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new SternaError('STERNA_ERR_HOST_IO', `cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
-  return parseStream(bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes);
-}
-
-function inspect(path: string, json: boolean): number {
-  const records = load(path);
-  if (json) printJson(records.map(plain));
-  else for (const record of records) process.stdout.write(`${lines(record).join('\n')}\n`);
-  return 0;
-}
-
-function diff(pathA: string, pathB: string, json: boolean): number {
-  const [a, b] = [fieldsOf(load(pathA)), fieldsOf(load(pathB))];
-  const names = [...new Set([...a.keys(), ...b.keys()])];
-  const changes = names
-    .map((name) => ({ name, a: a.get(name), b: b.get(name) }))
-    .filter((change) => change.a !== change.b);
-  if (json) printJson(changes);
-  else
-    for (const change of changes)
-      process.stdout.write(`${change.name}: ${change.a ?? '(absent)'} -> ${change.b ?? '(absent)'}\n`);
-  return changes.length === 0 ? 0 : 1;
-}
-
-/** Every device field of a stream as text, by section, instance and path. */
-function fieldsOf(records: readonly StreamRecord[]): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (const record of records) {
-    if (record.type === 'full') collect(record.state, `${record.idstr}[${record.instance}]`, fields);
-    if (record.type === 'configuration') fields.set('configuration.machine', record.machine);
-  }
-  return fields;
-}
-
-function collect(state: DecodedStruct, path: string, into: Map<string, string>): void {
-  for (const { name, value } of state.fields) collectValue(value, `${path}.${name}`, into);
-  for (const subsection of state.subsections) collect(subsection, `${path}.${subsection.name}`, into);
-}
-
-function collectValue(value: DecodedValue, path: string, into: Map<string, string>): void {
-  if (Array.isArray(value))
-    for (const [index, element] of value.entries()) collectValue(element, `${path}[${index}]`, into);
-  else if (typeof value === 'object' && !(value instanceof Uint8Array)) collect(value, path, into);
-  else into.set(path, valueText(value));
-}
-
-function valueText(value: bigint | boolean | Uint8Array): string {
-  if (typeof value === 'bigint') return value < 0n ? String(value) : `0x${value.toString(16)}`;
-  if (typeof value === 'boolean') return String(value);
-  const hex = Buffer.from(value.subarray(0, 32)).toString('hex');
-  return value.length > 32 ? `${hex}... (${value.length} bytes)` : hex;
-}
-
-function lines(record: StreamRecord): string[] {
-  const at = `@${record.offset.toString(16).padStart(8, '0')}`;
-  switch (record.type) {
-    case 'header':
-      return [`${at} header, version ${record.version}`];
-    case 'configuration':
-      return [
-        `${at} configuration, machine '${record.machine}'${record.subsections.map(({ name }) => `, ${name}`).join('')}`,
-      ];
-    case 'command':
-      return [`${at} command ${record.command}, ${record.payload.length} bytes`];
-    case 'ram':
-      return [`${at} ram ${record.kind}, id ${record.id}, version ${record.version}: ${ramText(record)}`];
-    case 'full': {
-      const fields = new Map<string, string>();
-      collect(record.state, '', fields);
-      return [
-        `${at} section '${record.idstr}' instance ${record.instance}, id ${record.id}, version ${record.version}, ${record.payload.length} bytes`,
-        ...[...fields].map(([name, text]) => `            ${name.slice(1)} = ${text}`),
-      ];
+async function inspect(path: string, options: ParsedOptions): Promise<number> {
+  using source = openStreamFile(path);
+  const start = startOf(options);
+  const page = single(options, 'page');
+  if (page !== undefined) return showPage(source, start, page, options.switches.has('json'));
+  return withTables(source, start, tableOptions(options), async (complete) => {
+    const patterns = options.values.get('field');
+    const wanted = patterns?.map(pathPattern);
+    const output = new Output(source, options.switches.has('json'), wanted);
+    const ram = options.switches.has('ram') ? output.ramRecords : {};
+    for (const item of walkStream(source, { start, ram })) {
+      await complete(item);
+      output.show(item);
     }
-    case 'eof':
-      return [`${at} end of sections`];
-    case 'vmdescription':
-      return [`${at} description, ${record.json.length} bytes`];
+    if (output.damaged) return DAMAGED;
+    if (patterns === undefined || output.found > 0) return 0;
+    process.stderr.write(`sterna: no field is named like ${patterns.join(', ')}\n`);
+    return 1;
+  });
+}
+
+/** Prints parts of a stream, or single fields of it. */
+class Output {
+  damaged = false;
+  /** Fields that were asked for. */
+  found = 0;
+  readonly #source: ByteSource;
+  readonly #json: boolean;
+  readonly #wanted: readonly ((path: string) => boolean)[] | undefined;
+
+  constructor(source: ByteSource, json: boolean, wanted: readonly ((path: string) => boolean)[] | undefined) {
+    this.#source = source;
+    this.#json = json;
+    this.#wanted = wanted;
+  }
+
+  /** Prints every record of RAM. */
+  get ramRecords(): RamListener {
+    return {
+      page: (flags, block, address, data, length, at) => this.#record(at, kindOf(flags), block, address, data, length),
+    };
+  }
+
+  show(item: Parameters<typeof itemLines>[0]): void {
+    if (isDamage(item)) this.damaged = true;
+    if (this.#wanted === undefined || item.type === 'warning' || isDamage(item)) {
+      if (this.#json) printJson(plainItem(item, this.#source));
+      else process.stdout.write(`${itemLines(item, this.#source).join('\n')}\n`);
+    } else if (item.type === 'section')
+      for (const leaf of leavesOf(item)) {
+        if (!this.#wanted.some((test) => test(leaf.path))) continue;
+        this.found++;
+        if (this.#json) printJson(plainLeaf(leaf, this.#source));
+        else process.stdout.write(`${leafLine(leaf, this.#source)}\n`);
+      }
+  }
+
+  #record(at: number, kind: string, block: StreamBlock, address: number, data: number, length: number): void {
+    if (this.#json) printJson({ type: 'page', offset: at, kind, block: block.name, address, data, length });
+    else process.stdout.write(`  ${offsetText(at)} ${kind} ${block.name} 0x${address.toString(16)}\n`);
   }
 }
 
-function ramText({ records }: Extract<StreamRecord, { readonly type: 'ram' }>): string {
-  const count = (flag: number) => records.filter(({ flags }) => (flags & flag) !== 0).length;
-  const blocks = records.flatMap((record) => record.blocks ?? []);
-  if (blocks.length > 0) return blocks.map(({ name, length }) => `${name} ${length} bytes`).join(', ');
-  return `${count(RAM_FLAG.page)} pages, ${count(RAM_FLAG.zero)} zero pages`;
+function kindOf(flags: number): string {
+  if ((flags & RAM_FLAG.zero) !== 0) return 'zero';
+  return (flags & RAM_FLAG.xbzrle) !== 0 ? 'encoded' : 'page';
 }
 
-/** A record for JSON: integers as text, bytes as their number, no page contents. */
-function plain(record: StreamRecord): object {
-  if (record.type === 'ram') return { ...record, records: undefined, summary: ramText(record) };
-  if (record.type === 'full') {
-    const fields = new Map<string, string>();
-    collect(record.state, '', fields);
-    const values = Object.fromEntries([...fields].map(([name, text]) => [name.slice(1), text]));
-    return { ...record, state: undefined, payload: record.payload.length, fields: values };
+function showPage(source: ByteSource, start: number, text: string, json: boolean): number {
+  const match = /^(.+)@(0x[0-9a-f]+|\d+)$/i.exec(text);
+  if (match === null)
+    throw new ConfigError('STERNA_ERR_OPTION_VALUE', `--page: '${text}' is no BLOCK@OFFSET, e.g. microvm.ram@0x100000`);
+  const [block, page] = [match[1]!, Math.floor(Number(match[2]) / 4096)];
+  const image = new RamImage(source);
+  const records: { offset: number; kind: string; length: number }[] = [];
+  let damaged = false;
+  const ram: RamListener = {
+    blocks: (blocks) => image.blocks(blocks),
+    page(flags, of, address, data, length, at) {
+      image.page(flags, of, address, data, length);
+      if (of.name === block && address === page * 4096) records.push({ offset: at, kind: kindOf(flags), length });
+    },
+  };
+  for (const item of walkStream(source, { start, ram })) damaged ||= isDamage(item);
+  const content = new Uint8Array(4096);
+  const known = image.read(block, page, content);
+  if (json) printJson({ block, address: page * 4096, records, content: known ? bytesText(content, 4096) : null });
+  else {
+    for (const { offset, kind, length } of records)
+      process.stdout.write(`${offsetText(offset)} ${kind}, ${length} bytes\n`);
+    if (known) process.stdout.write(`${hexDump(content, page * 4096).join('\n')}\n`);
   }
-  if (record.type === 'command') return { ...record, payload: record.payload.length };
-  if (record.type === 'vmdescription') return { ...record, json: record.json.length };
-  if (record.type === 'configuration') return { ...record, subsections: record.subsections.map(({ name }) => name) };
-  return record;
+  if (damaged) return DAMAGED;
+  if (known) return 0;
+  process.stderr.write(`sterna: the stream does not have page 0x${(page * 4096).toString(16)} of a block '${block}'\n`);
+  return 1;
+}
+
+/** Sixteen bytes a line; lines that repeat the one before are one `*`. */
+function hexDump(bytes: Uint8Array, base: number): string[] {
+  const lines: string[] = [];
+  let last = '';
+  for (let at = 0; at < bytes.length; at += 16) {
+    const row = bytes.subarray(at, at + 16);
+    const hex = bytesText(row).replace(/(..)(?=.)/g, '$1 ');
+    if (hex === last) {
+      if (lines.at(-1) !== '*') lines.push('*');
+      continue;
+    }
+    last = hex;
+    const text = String.fromCharCode(...row.map((byte) => (byte >= 0x20 && byte < 0x7f ? byte : 0x2e)));
+    lines.push(`${(base + at).toString(16).padStart(8, '0')}  ${hex}  ${text}`);
+  }
+  return lines;
+}
+
+async function diff(pathA: string, pathB: string, options: ParsedOptions): Promise<number> {
+  using a = openStreamFile(pathA);
+  using b = openStreamFile(pathB);
+  const start = startOf(options);
+  const tables = tableOptions(options);
+  const ignore = ignoring(options.values.get('ignore') ?? []);
+  const result = await withTables(a, start, tables, (completeA) =>
+    withTables(b, start, tables, (completeB) =>
+      diffStreams(
+        { source: a, options: { start }, complete: completeA },
+        { source: b, options: { start }, complete: completeB },
+        ignore,
+      ),
+    ),
+  );
+  if (options.switches.has('json')) printJson(plainDiff(result));
+  else for (const line of diffLines(result, { a: pathA, b: pathB })) process.stdout.write(`${line}\n`);
+  if (result.damage.length > 0) return DAMAGED;
+  return result.fields.length === 0 && result.pageCount === 0 ? 0 : 1;
+}
+
+function startOf(options: ParsedOptions): number {
+  const text = single(options, 'offset');
+  return text === undefined ? 0 : parseSize(text);
+}
+
+function tableOptions(options: ParsedOptions) {
+  return { machine: single(options, 'machine'), plugins: options.values.get('plugin') ?? [] };
 }

@@ -13,6 +13,19 @@ import type { MachinePlan } from './plan.ts';
  * @throws SternaError for whatever keeps the machine from being built
  */
 export async function dumpTables(plan: MachinePlan, registry: PluginRegistry): Promise<VmStateDump> {
+  return withMachine(plan, registry, async (machine) => dumpVmState(plan.type.name, tablesOf(machine, registry)));
+}
+
+/**
+ * Calls `use` with a plan's machine, which never runs: no host resource is opened.
+ *
+ * @throws SternaError for whatever keeps the machine from being built
+ */
+export async function withMachine<T>(
+  plan: MachinePlan,
+  registry: PluginRegistry,
+  use: (machine: Machine) => Promise<T>,
+): Promise<T> {
   const chardevs = await openCharDevices(
     {
       ...plan,
@@ -27,7 +40,7 @@ export async function dumpTables(plan: MachinePlan, registry: PluginRegistry): P
     const { layer } = await Disks.open(withoutImages(plan), scope, registry, { event: () => {}, report: () => {} });
     const machine = buildMachine(plan, chardevs, scope, () => {}, hostTscFrequency());
     try {
-      return dumpVmState(plan.type.name, tablesOf(machine, registry));
+      return await use(machine);
     } finally {
       await machine.dispose();
       await layer.close();

@@ -1,0 +1,12 @@
+export * from './by-tables.ts';
+export { type FoundDescription, findDescription } from './description.ts';
+export { bytesText, type Leaf, leavesOf, pathPattern, valueText } from './fields.ts';
+export * from './items.ts';
+export { eachPresentPage, type MappedBlock } from './mapped-ram.ts';
+export { meaningOf } from './meaning.ts';
+export { applyXbzrle, RamImage } from './ram-image.ts';
+export type { RamListener, RamSummary, StreamBlock } from './ram-walk.ts';
+export * from './records.ts';
+export { type ByteSource, MemorySource, SourceCursor } from './source.ts';
+export * from './stream-diff.ts';
+export * from './walk.ts';
