@@ -31,12 +31,10 @@ export type CapabilityName = (typeof CAPABILITY_NAMES)[number];
 
 /** What stands in the way of those that are not offered. */
 const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
-  xbzrle: 'compression of repeated pages has not landed yet',
   'rdma-pin-all': 'there is no RDMA on this host',
   'zero-blocks': 'block migration was removed from QEMU',
   'postcopy-ram': 'postcopy has not landed yet',
   'x-colo': 'COLO has not landed yet',
-  'release-ram': 'postcopy has not landed yet',
   multifd: 'multifd has not landed yet',
   'dirty-bitmaps': 'the block layer has not landed yet',
   'postcopy-blocktime': 'postcopy has not landed yet',
@@ -47,6 +45,13 @@ const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   'dirty-limit': 'this engine has no KVM dirty ring',
   'mapped-ram': 'mapped-ram files have not landed yet',
 };
+
+/** Pairs that contradict each other (QEMU migration/options.c migrate_caps_check, v10.0). */
+const CONFLICTS: readonly (readonly [CapabilityName, CapabilityName])[] = [
+  ['multifd', 'xbzrle'],
+  ['mapped-ram', 'xbzrle'],
+  ['auto-converge', 'dirty-limit'],
+];
 
 /** One capability and whether it is on. */
 export interface CapabilityStatus {
@@ -86,6 +91,9 @@ export class Capabilities {
       if (state) next.add(capability);
       else next.delete(capability);
     }
+    for (const [one, other] of CONFLICTS)
+      if (next.has(one) && next.has(other))
+        throw refused(`migration capabilities '${one}' and '${other}' cannot be used together`);
     if (next.has('switchover-ack') && !next.has('return-path')) {
       throw refused("migration capability 'switchover-ack' needs 'return-path'");
     }

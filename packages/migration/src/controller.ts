@@ -327,6 +327,9 @@ export class MigrationController {
         : { downtime: counters.downtime };
     return {
       ram: counters.stats(status.value === 'completed'),
+      ...(this.capabilities.has('xbzrle')
+        ? { 'xbzrle-cache': counters.xbzrle.stats(this.#parameters['xbzrle-cache-size']) }
+        : {}),
       'total-time': total,
       'setup-time': Math.round(counters.setupTime ?? 0),
       ...downtime,

@@ -1,3 +1,4 @@
+import { type XbzrleCacheStats, XbzrleCounters } from './ram/xbzrle-counters.ts';
 import type { MigrationStatus } from './status.ts';
 
 /** RAM figures of `query-migrate` (QAPI MigrationStats). Bytes unless the name says otherwise. */
@@ -29,6 +30,7 @@ export interface MigrationStats {
 export interface MigrationInfo {
   readonly status?: MigrationStatus;
   readonly ram?: MigrationStats;
+  readonly 'xbzrle-cache'?: XbzrleCacheStats;
   readonly 'total-time'?: number;
   readonly 'setup-time'?: number;
   readonly downtime?: number;
@@ -48,6 +50,7 @@ export class MigrationCounters {
   total = 0;
   zeroPages = 0;
   normalPages = 0;
+  readonly xbzrle: XbzrleCounters = new XbzrleCounters();
   dirtyPagesRate = 0;
   mbps = 0;
   pagesPerSecond = 0;
@@ -62,6 +65,11 @@ export class MigrationCounters {
   dirtyBytesLastSync = 0;
   /** Percentage of time in which the guest is kept from running, 0 when it is not. */
   throttlePercentage = 0;
+
+  /** Pages sent in any way (QEMU ram_get_total_transferred_pages). */
+  get sentPages(): number {
+    return this.zeroPages + this.normalPages + this.xbzrle.pages;
+  }
 
   /** The `ram` member. @param completed QEMU leaves out what is left and the rate once all is done */
   stats(completed: boolean): MigrationStats {

@@ -1,4 +1,5 @@
 import { SternaError, unknownNameHint } from '@sterna/core';
+import { MAX_CACHE_SIZE } from './ram/xbzrle-cache.ts';
 
 /** Migration parameters under their QMP names (QEMU qapi/migration.json). Sizes in bytes, times in ms. */
 export interface MigrationParameters {
@@ -93,9 +94,9 @@ const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
     default: 64 * 2 ** 20,
     check: (given) => {
       const log = Math.log2(given);
-      return typeof given === 'number' && given >= 4096 && Number.isInteger(log)
+      return typeof given === 'number' && given >= 4096 && given <= MAX_CACHE_SIZE && Number.isInteger(log)
         ? undefined
-        : 'expects a power of two that is at least a page';
+        : 'expects a power of two that is at least a page and at most 2 GiB';
     },
   },
   'max-postcopy-bandwidth': size(0),

@@ -20,18 +20,19 @@ export class ThreadPages {
   #error: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(output: ThreadOutput, { memory, kernel, blocks, buffers }: PagePlan) {
+  constructor(output: ThreadOutput, plan: PagePlan) {
+    const { memory, kernel, buffers } = plan;
     this.#output = output;
     this.#memory = memory.buffer;
     const instance = instantiateKernel(kernel, memory, buffers.offset);
     const cells = new Uint32Array(memory.buffer, buffers.offset, KERNEL_CELLS / 4);
-    this.#emitter = new PageEmitter(blocks, instance, new Uint8Array(memory.buffer), cells);
+    this.#emitter = new PageEmitter(plan, instance, cells);
     for (let i = 0; i < CHUNKS; i++) this.#free.push(buffers.offset + CHUNKS_AT + i * CHUNK_SIZE);
   }
 
   /** Sends within the budget. Resolves when everything is handed to the output, which keeps the order. */
-  async send({ bytes, ms }: PageBudget): Promise<ThreadSentPages> {
-    const { zero, normal } = this.#emitter;
+  async send({ bytes, ms, xbzrle }: PageBudget): Promise<ThreadSentPages> {
+    this.#emitter.repeat(xbzrle);
     const end = performance.now() + ms;
     let sent = 0;
     do {
@@ -45,7 +46,7 @@ export class ThreadPages {
       sent += filled;
       this.#write(chunk, filled);
     } while (sent < bytes && performance.now() < end);
-    return { zero: this.#emitter.zero - zero, normal: this.#emitter.normal - normal, bytes: sent };
+    return { ...this.#emitter.taken(), bytes: sent };
   }
 
   /** A stretch of the memory. */

@@ -30,6 +30,8 @@ export class RamArea {
   readonly map: BufferArea;
   /** Chunks or read buffer of the stream. */
   readonly stream: Uint8Array;
+  /** An encoded page, while a destination applies it; on a source it is the thread's. */
+  readonly delta: Uint8Array;
   /** For a sending thread. */
   readonly thread: BufferArea;
   /** Answers of the last kernel call. */
@@ -44,6 +46,7 @@ export class RamArea {
     const streamAt = offset + KERNEL_CELLS;
     this.stream = new Uint8Array(buffer, streamAt, STREAM_BUFFERS);
     this.thread = { offset: streamAt + STREAM_BUFFERS, size: THREAD_BUFFERS };
+    this.delta = new Uint8Array(buffer, this.thread.offset, PAGE);
     const mapAt = this.thread.offset + THREAD_BUFFERS;
     this.map = { offset: mapAt, size: offset + size - mapAt };
   }

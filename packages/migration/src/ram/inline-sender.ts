@@ -2,7 +2,7 @@ import type { Pace } from '../pace.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import type { RamArea } from './blocks.ts';
 import { PageEmitter } from './emitter.ts';
-import { MAX_RECORD, type MarkedBlock, type PageBudget, type PageSender, type SentPages } from './page-sender.ts';
+import { MAX_RECORD, type PageBudget, type PagePlan, type PageSender, type SentPages } from './page-sender.ts';
 
 /** Pages between two looks at the clock. */
 const BATCH = 32;
@@ -15,26 +15,28 @@ export class InlinePageSender implements PageSender {
   readonly #pace: Pace;
   readonly #emitter: PageEmitter;
 
-  constructor(area: RamArea, blocks: readonly MarkedBlock[], pace: Pace) {
+  constructor(area: RamArea, plan: PagePlan, pace: Pace) {
     this.#area = area;
     this.#pace = pace;
-    this.#emitter = new PageEmitter(blocks, area.kernel, area.bytes, area.cells);
+    this.#emitter = new PageEmitter(plan, area.kernel, area.cells);
   }
 
   /** One slice of at most a millisecond. */
   async send(writer: StreamWriter, budget: PageBudget): Promise<SentPages> {
-    const { zero, normal } = this.#emitter;
+    const emitter = this.#emitter;
+    emitter.repeat(budget.xbzrle);
     const stopAt = this.#pace.now() + Math.min(budget.ms, SLICE_MS);
     const stopAfter = writer.transferred + budget.bytes;
-    do {
+    for (let before = -1; before !== emitter.pages; ) {
+      before = emitter.pages;
       await writer.storageReady();
       const chunk = writer.chunk(MAX_RECORD);
       if (chunk.buffer !== this.#area.bytes.buffer) continue;
       const out = chunk.byteOffset + writer.position;
-      const end = this.#emitter.fill(out, chunk.byteOffset + chunk.length, BATCH);
-      if (end === out) break;
+      const end = emitter.fill(out, chunk.byteOffset + chunk.length, BATCH);
       writer.advance(end - out);
-    } while (this.#pace.now() < stopAt && writer.transferred < stopAfter && !writer.congested);
-    return { zero: this.#emitter.zero - zero, normal: this.#emitter.normal - normal };
+      if (this.#pace.now() >= stopAt || writer.transferred >= stopAfter || writer.congested) break;
+    }
+    return emitter.taken();
   }
 }

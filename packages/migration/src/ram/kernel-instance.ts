@@ -35,9 +35,13 @@ export interface RamKernel {
     most: number,
   ): number;
   /**
-   * Reads CONTINUE records of pages into one block, until a record that needs more thought or is not all there.
+   * Applies an XBZRLE-encoded page to what is there.
    *
-   * Cells: zero pages, other pages.
+   * @returns 0, or -1 when it is malformed; a part of it may have been applied then
+   */
+  decode(page: number, input: number, length: number): number;
+  /**
+   * Reads CONTINUE records of pages into one block, until a record that needs more thought or is not all there.
    *
    * @returns the address of the first byte not consumed
    */
@@ -56,14 +60,16 @@ export function instantiateKernel(module: WasmModule, memory: WasmMemory, cells:
   const raw = exports as unknown as {
     harvest: RamKernel['harvest'];
     isZero: RamKernel['isZero'];
+    decode: RamKernel['decode'];
     emit(...args: number[]): number;
     absorb(...args: number[]): number;
   };
   return {
     harvest: raw.harvest,
     isZero: (address) => raw.isZero(address),
+    decode: raw.decode,
     emit: (out, outEnd, map, flags, block, page, pageEnd, most) =>
       raw.emit(out, outEnd, map, flags, block, page, pageEnd, most, cells) >>> 0,
-    absorb: (input, inputEnd, block, length, flags) => raw.absorb(input, inputEnd, block, length, flags, cells) >>> 0,
+    absorb: (input, inputEnd, block, length, flags) => raw.absorb(input, inputEnd, block, length, flags) >>> 0,
   };
 }

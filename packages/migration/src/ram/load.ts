@@ -4,6 +4,7 @@ import type { MigrationHost } from '../host.ts';
 import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamReader } from '../stream/reader.ts';
 import { PAGE, type RamArea } from './blocks.ts';
+import { DELTA_HEADER } from './xbzrle-cache.ts';
 
 /** Version of the RAM section. */
 export const RAM_VERSION = 4;
@@ -54,6 +55,9 @@ export class RamLoader {
         case RAM_FLAG.page:
           await this.#wholePage(reader, await this.#page(reader, flags, address, at));
           break;
+        case RAM_FLAG.xbzrle:
+          await this.#delta(reader, await this.#page(reader, flags, address, at));
+          break;
         default:
           throw new StreamError(`RAM record with flags 0x${flags.toString(16)} is not known here`, { offset: at });
       }
@@ -100,6 +104,21 @@ export class RamLoader {
   async #wholePage(reader: StreamReader, host: number): Promise<void> {
     await reader.ensure(PAGE);
     reader.bytesInto(this.#area.bytes.subarray(host, host + PAGE));
+    this.#host.markWritten(host, PAGE);
+  }
+
+  /** A page as what has changed in it since it was sent last. */
+  async #delta(reader: StreamReader, host: number): Promise<void> {
+    await reader.ensure(DELTA_HEADER);
+    const at = reader.offset;
+    const [mark, length] = [reader.u8(), reader.u16()];
+    if (mark !== 1) throw new StreamError(`an XBZRLE page with mark ${mark} instead of 1`, { offset: at });
+    if (length > PAGE) throw new StreamError(`an XBZRLE page of ${length} bytes`, { offset: at });
+    await reader.ensure(length);
+    const input = this.#area.delta;
+    reader.bytesInto(input.subarray(0, length));
+    if (this.#area.kernel.decode(host, input.byteOffset, length) !== 0)
+      throw new StreamError('an XBZRLE page with runs that do not make a page', { offset: at });
     this.#host.markWritten(host, PAGE);
   }
 

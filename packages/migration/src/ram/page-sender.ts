@@ -20,6 +20,18 @@ export interface PagePlan {
   readonly blocks: readonly MarkedBlock[];
   /** Buffers that belong to a sending thread alone. */
   readonly buffers: BufferArea;
+  /** Kernels of XBZRLE, where it is wanted. */
+  readonly xbzrle?: WasmModule;
+}
+
+/** How pages that were sent before are sent again. */
+export interface XbzrleTurn {
+  /** Bytes of pages that the cache may hold, a power of two. */
+  readonly cacheSize: number;
+  /** How often dirty pages were collected; the age of what the cache holds is counted in these. */
+  readonly round: number;
+  /** The guest stands still: what is sent now is not sent again. */
+  readonly last: boolean;
 }
 
 /** How much to send at once; a sender stops at whatever is reached first. */
@@ -28,6 +40,8 @@ export interface PageBudget {
   readonly bytes: number;
   /** Host time. */
   readonly ms: number;
+  /** Absent where pages are always sent whole. */
+  readonly xbzrle?: XbzrleTurn;
 }
 
 /** What was sent. */
@@ -35,6 +49,20 @@ export interface SentPages {
   /** Pages sent as ZERO records, and whole ones. */
   readonly zero: number;
   readonly normal: number;
+  /** With XBZRLE. */
+  readonly xbzrle?: XbzrleSent;
+}
+
+/** What XBZRLE has done, in pages. */
+export interface XbzrleSent {
+  /** Pages that the cache held. Some of them need not be sent since they have not changed; some were sent whole. */
+  readonly hits: number;
+  readonly unchanged: number;
+  readonly overflows: number;
+  /** Pages that it did not hold. */
+  readonly misses: number;
+  /** Bytes of the stream for pages that it held, without the address of each. */
+  readonly bytes: number;
 }
 
 /**
@@ -52,5 +80,5 @@ export interface PageSender {
   send(writer: StreamWriter, budget: PageBudget): Promise<SentPages>;
 }
 
-/** Most bytes that one record can take: address, name of the block, page. */
-export const MAX_RECORD: number = 8 + 1 + 255 + 4096;
+/** Most bytes that one record can take: address, name of the block, mark and length of an encoded page, page. */
+export const MAX_RECORD: number = 8 + 1 + 255 + 3 + 4096;

@@ -19,7 +19,8 @@ import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import { PAGE, type RamArea, streamOrder } from './blocks.ts';
 import { ramKernelModule } from './kernel.ts';
-import type { MarkedBlock, PageBudget, PagePlan, PageSender } from './page-sender.ts';
+import type { MarkedBlock, PageBudget, PagePlan, PageSender, SentPages } from './page-sender.ts';
+import { xbzrleModule } from './xbzrle-kernel.ts';
 
 /** The bits of a tracked block that do not change. */
 function markedBlocks(host: MigrationHost, area: RamArea): readonly MarkedBlock[] {
@@ -41,16 +42,28 @@ export class RamSaver {
   readonly #host: MigrationHost;
   readonly #area: RamArea;
   readonly #counters: MigrationCounters;
+  /** Bytes of the cache that XBZRLE may have now; absent without it. */
+  readonly #xbzrleCacheSize: (() => number) | undefined;
   #dirty = 0;
 
-  /** @throws RangeError when the buffer area cannot hold a mark for each page */
-  constructor(host: MigrationHost, area: RamArea, counters: MigrationCounters) {
+  /**
+   * @param xbzrleCacheSize - Asked for each request: it may change while pages are sent. Absent without XBZRLE
+   * @throws RangeError when the buffer area cannot hold a mark for each page
+   */
+  constructor(host: MigrationHost, area: RamArea, counters: MigrationCounters, xbzrleCacheSize?: () => number) {
     this.#host = host;
     this.#area = area;
     this.#counters = counters;
+    this.#xbzrleCacheSize = xbzrleCacheSize;
     const { memory } = host;
     const { thread: buffers } = area;
-    this.plan = { memory, kernel: ramKernelModule(), blocks: markedBlocks(host, area), buffers };
+    this.plan = {
+      memory,
+      kernel: ramKernelModule(),
+      blocks: markedBlocks(host, area),
+      buffers,
+      ...(xbzrleCacheSize === undefined ? {} : { xbzrle: xbzrleModule() }),
+    };
   }
 
   /** Bytes of all blocks. */
@@ -99,22 +112,39 @@ export class RamSaver {
    *
    * @throws the channel's error
    */
-  async send(sender: PageSender, writer: StreamWriter, budget: PageBudget): Promise<void> {
+  async send(
+    sender: PageSender,
+    writer: StreamWriter,
+    budget: Omit<PageBudget, 'xbzrle'>,
+    last = false,
+  ): Promise<void> {
     if (this.#dirty === 0) return;
-    const { zero, normal } = await sender.send(writer, budget);
-    this.#dirty -= zero + normal;
-    this.#counters.zeroPages += zero;
-    this.#counters.normalPages += normal;
-    this.#counters.remaining = this.remaining;
-    if (zero + normal > 0 || writer.congested) return;
+    const cacheSize = this.#xbzrleCacheSize?.();
+    const sent = await sender.send(
+      writer,
+      cacheSize === undefined ? budget : { ...budget, xbzrle: { cacheSize, round: this.#counters.syncCount, last } },
+    );
+    if (this.#sent(sent) > 0 || writer.congested) return;
     throw new SternaError('STERNA_ERR_INTERNAL', 'RAM is dirty, but no page is marked');
+  }
+
+  /** Counts what was sent. @returns how many pages are done with */
+  #sent({ zero, normal, xbzrle }: SentPages): number {
+    const counters = this.#counters;
+    const pages = zero + normal + (xbzrle === undefined ? 0 : xbzrle.hits - xbzrle.overflows);
+    this.#dirty -= pages;
+    counters.zeroPages += zero;
+    counters.normalPages += normal;
+    if (xbzrle !== undefined) counters.xbzrle.add(xbzrle);
+    counters.remaining = this.remaining;
+    return pages;
   }
 
   /** Sends every marked page. @throws the channel's error, or the reason why the signal is aborted */
   async sendAll(sender: PageSender, writer: StreamWriter, signal: AbortSignal): Promise<void> {
     while (this.#dirty > 0) {
       signal.throwIfAborted();
-      await this.send(sender, writer, { bytes: Number.POSITIVE_INFINITY, ms: 50 });
+      await this.send(sender, writer, { bytes: Number.POSITIVE_INFINITY, ms: 50 }, true);
       await writer.drain();
     }
   }

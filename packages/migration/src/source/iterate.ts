@@ -195,7 +195,7 @@ export function updateRates(ctx: SourceContext): void {
   const windowBytes = rate.sent(writer.transferred);
   const lasted = rate.turn(pace.now(), writer.transferred);
   if (lasted === undefined) return;
-  const pages = counters.zeroPages + counters.normalPages;
+  const pages = counters.sentPages;
   ctx.sentPagesAtWindow = pages;
   counters.mbps = (windowBytes * 8) / lasted / 1000;
   counters.pagesPerSecond = Math.round(((pages - pagesBefore) * 1000) / lasted);

@@ -153,7 +153,8 @@ export function makeContext(options: ContextOptions): SourceContext {
   const globalState = new GlobalState();
   const { live, full } = entries(host, wire, globalState);
   const writer = new StreamWriter(channel, area.stream);
-  const ram = new RamSaver(host, area, counters);
+  const xbzrleCacheSize = capabilities.has('xbzrle') ? () => options.parameters()['xbzrle-cache-size'] : undefined;
+  const ram = new RamSaver(host, area, counters, xbzrleCacheSize);
   const now = pace.now();
   counters.startedAt = now;
   counters.expectedDowntime = options.parameters()['downtime-limit'];
@@ -163,7 +164,7 @@ export function makeContext(options: ContextOptions): SourceContext {
     policy: { downtimeLimitMs: undefined },
     writer,
     ram,
-    pages: channel.pageSender?.(ram.plan) ?? new InlinePageSender(area, ram.plan.blocks, pace),
+    pages: channel.pageSender?.(ram.plan) ?? new InlinePageSender(area, ram.plan, pace),
     dirtying: { since: now, syncedAt: now, pages: 0, transferred: 0 },
     autoConverge: new AutoConverge(),
     shares: new FairShares(),

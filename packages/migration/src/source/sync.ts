@@ -24,6 +24,7 @@ function endPeriod(ctx: SourceContext, period: number): void {
     ctx.autoConverge.evaluate({ dirtied: dirtying.pages * 4096, sent }, parameters)
   )
     throttle(ctx, ctx.autoConverge.percentage);
+  counters.xbzrle.endPeriod(counters.sentPages);
   counters.dirtyPagesRate = Math.floor((dirtying.pages * 1000) / period);
   dirtying.pages = 0;
   dirtying.since = dirtying.syncedAt;
