@@ -5,11 +5,12 @@ import { Capabilities } from './capabilities.ts';
 import { runDestination } from './destination/destination.ts';
 import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
 import type { MigrationHost } from './host.ts';
-import type { MigrationInfo } from './info.ts';
+import type { MigrationCounters, MigrationInfo } from './info.ts';
 import type { Pace } from './pace.ts';
 import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
 import { SourceMigration } from './source/source.ts';
 import { isMigrating, type MigrationStatus, StatusCell } from './status.ts';
+import { type AttemptFacts, type MigrationProbe, MigrationProbes, type MigrationSide } from './trace/probe.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
 import { type MigrationAddress, parseMigrationUri } from './transport/uri.ts';
 import { type WireGeneration, type WireProperties, wireProperties } from './wire.ts';
@@ -36,6 +37,7 @@ interface Outgoing {
 /** An incoming one. */
 interface Incoming {
   readonly status: StatusCell;
+  readonly probe: MigrationProbe | undefined;
   listener: MigrationListener | undefined;
   channel: MigrationChannel | undefined;
   error: string | undefined;
@@ -58,6 +60,8 @@ function addressOf(place: string | MigrationAddress): MigrationAddress {
 export class MigrationController {
   /** Capabilities of both directions. */
   readonly capabilities: Capabilities = new Capabilities();
+  /** Who measures migrations of both directions. */
+  readonly probes: MigrationProbes = new MigrationProbes();
   /** Whether a guest that arrives running runs at once; `stop` and `cont` while waiting change it. */
   autostart = true;
   readonly #host: MigrationHost;
@@ -125,7 +129,11 @@ export class MigrationController {
 
   async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
     this.checkMigrate();
-    const attempt = new Attempt((status) => this.#emitStatus(status));
+    const probe = this.probes.active;
+    const attempt = new Attempt((status) => {
+      probe?.status('source', status);
+      this.#emitStatus(status);
+    });
     const connecting = new AbortController();
     const outgoing: Outgoing = { attempt, connecting, channel: undefined, source: undefined };
     this.#outgoing = outgoing;
@@ -135,21 +143,24 @@ export class MigrationController {
       const channel = await connect(signal);
       outgoing.channel = channel;
       signal.throwIfAborted();
-      outgoing.source = this.#source(attempt, channel);
+      outgoing.source = this.#source(attempt, channel, probe);
       await outgoing.source.run();
       await channel.close();
+      probe?.end('source', undefined);
     } catch (error) {
       const reason = error instanceof Error ? error : new TransportError(String(error));
       outgoing.channel?.abort(reason);
       // Without a source nobody has ended it yet.
       attempt.fail(reason);
       attempt.end();
+      probe?.end('source', reason);
       throw reason;
     }
     return this.query();
   }
 
-  #source(attempt: Attempt, channel: MigrationChannel): SourceMigration {
+  #source(attempt: Attempt, channel: MigrationChannel, probe: MigrationProbe | undefined): SourceMigration {
+    probe?.begin(this.#facts('source', channel, attempt.counters));
     return new SourceMigration({
       host: this.#host,
       channel,
@@ -158,7 +169,13 @@ export class MigrationController {
       parameters: () => this.#parameters,
       pace: this.#options.pace,
       attempt,
+      ...(probe === undefined ? {} : { probe }),
     });
+  }
+
+  #facts(side: MigrationSide, channel: MigrationChannel, counters: MigrationCounters | undefined): AttemptFacts {
+    const on = this.capabilities.list().filter(({ state }) => state);
+    return { side, channel: channel.name, capabilities: on.map(({ capability }) => capability), counters };
   }
 
   /**
@@ -270,8 +287,13 @@ export class MigrationController {
       throw new MigrationStateError('the incoming migration has been started already');
     // What a failed load has left must not show through the next one.
     if (before === 'failed') this.#host.reset?.();
+    const probe = this.probes.active;
     const incoming: Incoming = {
-      status: new StatusCell((status) => this.#emitStatus(status)),
+      status: new StatusCell((status) => {
+        probe?.status('destination', status);
+        this.#emitStatus(status);
+      }),
+      probe,
       listener: undefined,
       channel: undefined,
       error: undefined,
@@ -283,8 +305,11 @@ export class MigrationController {
 
   async #load(incoming: Incoming, channel: MigrationChannel): Promise<void> {
     incoming.channel = channel;
+    const { probe } = incoming;
+    probe?.begin(this.#facts('destination', channel, undefined));
     try {
       await runDestination({
+        probe,
         host: this.#host,
         channel,
         capabilities: this.capabilities,
@@ -298,6 +323,7 @@ export class MigrationController {
       throw error;
     }
     await channel.close();
+    probe?.end('destination', undefined);
   }
 
   #incomingFailed(error: unknown): void {
@@ -305,6 +331,7 @@ export class MigrationController {
     incoming.error = messageOf(error);
     this.#host.report?.(`the incoming migration failed: ${incoming.error}`);
     if (!incoming.status.move('active', 'failed')) incoming.status.move('setup', 'failed');
+    incoming.probe?.end('destination', error);
   }
 
   /** The answer to `query-migrate`. */

@@ -29,11 +29,13 @@ export async function readCommand(ctx: DestinationContext): Promise<void> {
   switch (command) {
     case COMMAND.openReturnPath:
       return openReturnPath(ctx, at);
-    case COMMAND.ping:
+    case COMMAND.ping: {
+      const value = reader.u32();
       // Without a return path there is nobody to answer; QEMU's destination does nothing then.
-      ctx.returnPath?.pong(reader.u32());
-      if (ctx.returnPath === undefined) reader.skip(4);
+      ctx.returnPath?.pong(value);
+      ctx.probe?.ping(value);
       return;
+    }
     case COMMAND.switchoverStart:
       for (const section of ctx.sections)
         deviceHook(section, 'switchoverStart', () => section.live?.switchoverStart?.(section.state));

@@ -3,6 +3,7 @@ import type { MigrationHost, StateSection } from '../host.ts';
 import type { RamLoader } from '../ram/load.ts';
 import type { GlobalState } from '../sections/global-state.ts';
 import type { StreamReader } from '../stream/reader.ts';
+import type { MigrationProbe } from '../trace/probe.ts';
 import type { WireProperties } from '../wire.ts';
 import type { ReturnPathWriter } from './return-path.ts';
 
@@ -22,6 +23,8 @@ export interface DestinationContext {
   /** Set with the first device that is sent whole: the guest has stopped, or is about to. */
   devicesArrive: boolean;
   returnPath: ReturnPathWriter | undefined;
+  /** Who measures this migration, if anybody does. */
+  readonly probe: MigrationProbe | undefined;
   /** Devices whose approval of the switchover is still missing. */
   readonly unapproved: Set<object>;
 }

@@ -17,6 +17,7 @@ import { RamLoader } from '../ram/load.ts';
 import { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import { StreamReader } from '../stream/reader.ts';
+import type { MigrationProbe } from '../trace/probe.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import { startRehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
@@ -36,6 +37,8 @@ export interface DestinationOptions {
   readonly wire: WireProperties;
   readonly pace: Pace;
   readonly status: StatusCell;
+  /** Who measures this migration. */
+  readonly probe?: MigrationProbe | undefined;
   /** Asked when all is loaded: may the guest run at once? */
   readonly autostart: () => boolean;
 }
@@ -55,6 +58,7 @@ export async function runDestination(options: DestinationOptions): Promise<void>
     setUpDevices(ctx);
     await readSections(ctx);
     checkComplete(ctx);
+    options.probe?.point('loaded');
     await skipDescription(ctx);
     await takeOver(ctx, options.autostart);
     status.move('active', 'completed');
@@ -73,6 +77,7 @@ export function makeContext({
   channel,
   capabilities,
   wire,
+  probe,
 }: Omit<DestinationOptions, 'pace' | 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
@@ -91,6 +96,7 @@ export function makeContext({
     seen: new Set(),
     devicesArrive: false,
     returnPath: undefined,
+    probe,
     unapproved: new Set(asked.map(({ state }) => state)),
   };
 }

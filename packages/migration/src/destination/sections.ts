@@ -15,6 +15,13 @@ const PHASE = {
   [SECTION.full]: 'complete',
 } as const;
 
+const KIND = {
+  [SECTION.start]: 'start',
+  [SECTION.part]: 'part',
+  [SECTION.end]: 'end',
+  [SECTION.full]: 'full',
+} as const;
+
 /** Phase 2: sections and commands in whatever order they come, up to the end mark. */
 export async function readSections(ctx: DestinationContext): Promise<void> {
   const { reader } = ctx;
@@ -84,9 +91,11 @@ async function loadSection(
   id: number,
 ): Promise<void> {
   const { idstr, instanceId } = loaded;
+  ctx.probe?.sectionBegin(KIND[type], { id, idstr, instanceId }, ctx.reader.offset);
   try {
     await loadData(ctx, loaded, type);
     await footer(ctx, id);
+    ctx.probe?.sectionEnd(ctx.reader.offset);
   } catch (error) {
     throw StreamError.at(error, { section: idstr, instance: instanceId, offset: ctx.reader.offset });
   }

@@ -8,7 +8,7 @@ import type { DestinationContext } from './context.ts';
  * starts; a machine that stays stopped takes them at `cont`.
  */
 export async function takeOver(
-  { host, globalState, seen }: DestinationContext,
+  { host, globalState, seen, probe }: DestinationContext,
   autostart: () => boolean,
 ): Promise<void> {
   // A source that does not say was running.
@@ -17,7 +17,11 @@ export async function takeOver(
   if (host.wasSuspended !== undefined) host.wasSuspended = known && globalState.wasSuspended;
   if (!isLive(state)) host.setRunState(landed(state));
   else if (!autostart()) host.setRunState('paused');
-  else await start(host, autostart);
+  else {
+    probe?.point('activate');
+    await start(host, autostart);
+  }
+  probe?.point('started');
 }
 
 /** Without its disks the guest is here and stopped; `cont` tries again. */

@@ -12,6 +12,7 @@ import type { GlobalState } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import type { SectionHeader } from '../stream/sections.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import type { MigrationProbe } from '../trace/probe.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type { DeviceDescription, StructDescription } from '../vmstate/describe.ts';
 import type { WireProperties } from '../wire.ts';
@@ -86,6 +87,8 @@ export interface SourceContext {
   sentPagesAtWindow: number;
   /** True from the moment the end mark is handed to the channel: from here on only the destination may run the guest. */
   committed: boolean;
+  /** Who measures this migration, if anybody does. */
+  readonly probe?: MigrationProbe;
   /** Resolves when `migrate-continue` ends a pause before the switchover. */
   readonly continueSwitchover: Promise<void>;
 }

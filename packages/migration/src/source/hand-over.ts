@@ -7,8 +7,10 @@ import type { SourceContext } from './context.ts';
  * destination may run it, and this side takes it back only if the destination says that it has failed.
  */
 export async function handOver(ctx: SourceContext): Promise<void> {
-  const { writer } = ctx;
+  const { writer, probe } = ctx;
+  probe?.point('saved');
   await writer.flushed();
+  probe?.point('flushed');
   ctx.signal.throwIfAborted();
   ctx.returnPath?.check();
   ctx.committed = true; // <- ownership changes hands here, with the end mark that lets the destination run the guest
@@ -16,8 +18,10 @@ export async function handOver(ctx: SourceContext): Promise<void> {
   if (ctx.wire.sendVmDescription) writeDescription(ctx);
   await writer.flushed();
   await ctx.channel.end();
+  probe?.point('committed');
   const error = await ctx.returnPath?.ended;
   if (error !== undefined) throw error;
+  if (ctx.returnPath !== undefined) probe?.point('answered');
   ctx.counters.transferred = writer.transferred;
 }
 

@@ -13,6 +13,8 @@ export interface ReturnPathOwner {
   mayEnd(): boolean;
   /** The return path broke, or the destination has failed: no use to go on. */
   failed(error: Error): void;
+  /** A ping was answered. */
+  pong?(value: number): void;
 }
 
 /**
@@ -80,12 +82,17 @@ export class ReturnPathReader {
         if (!this.#owner.mayEnd()) throw this.#refused('the destination says goodbye before it has everything');
         return true;
       case RETURN_PATH.pong:
-        this.pongs.push(reader.u32());
+        this.#pong(reader.u32());
         return false;
       default:
         this.#acks++;
         return false;
     }
+  }
+
+  #pong(value: number): void {
+    this.pongs.push(value);
+    this.#owner.pong?.(value);
   }
 
   #refused(text: string): StreamError {

@@ -18,6 +18,7 @@ export async function setup(ctx: SourceContext): Promise<void> {
   if (ctx.returnPath !== undefined) {
     sendCommand(writer, 'openReturnPath');
     sendCommand(writer, 'ping', COMMAND_PING_SETUP);
+    ctx.probe?.ping(1);
   }
   for (const { header, table, state } of ctx.full) {
     if (table.earlySetup !== true || table.needed?.(state) === false) continue;

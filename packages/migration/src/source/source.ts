@@ -25,6 +25,7 @@ import { GlobalState, globalStateTable } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import { StreamWriter } from '../stream/writer.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+import type { MigrationProbe } from '../trace/probe.ts';
 import type { WireProperties } from '../wire.ts';
 import { AutoConverge } from './auto-converge.ts';
 import { cleanup, notifyEnd } from './cleanup.ts';
@@ -56,6 +57,8 @@ export interface ContextOptions {
   readonly counters: MigrationCounters;
   readonly signal: AbortSignal;
   readonly continueSwitchover: Promise<void>;
+  /** Who measures this migration. */
+  readonly probe?: MigrationProbe;
   /** Gives the migration up; without it, only its channel. */
   readonly cancel?: (reason: MigrationCancelled) => void;
 }
@@ -153,6 +156,7 @@ export function makeContext(options: ContextOptions): SourceContext {
   const globalState = new GlobalState();
   const { live, full } = entries(host, wire, globalState);
   const writer = new StreamWriter(channel, area.stream);
+  writer.probe = options.probe;
   const xbzrleCacheSize = capabilities.has('xbzrle') ? () => options.parameters()['xbzrle-cache-size'] : undefined;
   const ram = new RamSaver(host, area, counters, xbzrleCacheSize);
   const now = pace.now();
@@ -189,6 +193,7 @@ export function makeContext(options: ContextOptions): SourceContext {
       mayEnd: () => ctx.committed,
       // Whoever writes, or waits to write, learns it now.
       failed: (error) => channel.abort(error),
+      pong: (value) => options.probe?.pong(value),
     });
   }
   return ctx;

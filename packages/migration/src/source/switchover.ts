@@ -14,8 +14,10 @@ export async function switchover(ctx: SourceContext): Promise<void> {
   const stoppedFrom = host.runState;
   ctx.stoppedFrom = stoppedFrom;
   ctx.stoppedAt = ctx.pace.now();
+  ctx.probe?.point('stop');
   ctx.globalState.store(stoppedFrom, host.wasSuspended ?? false, wire.globalStateFlags);
   await host.stop('finish-migrate');
+  ctx.probe?.point('stopped');
   signal.throwIfAborted();
   if (ctx.capabilities.has('pause-before-switchover')) await waitForContinue(ctx);
   else move(ctx, 'active', 'device');
@@ -23,6 +25,7 @@ export async function switchover(ctx: SourceContext): Promise<void> {
   signal.throwIfAborted();
   for (const { header, handlers, state } of ctx.live)
     deviceHook(header, 'switchoverStart', () => handlers.switchoverStart?.(state));
+  ctx.probe?.point('inactivated');
   if (wire.sendSwitchoverStart) sendCommand(ctx.writer, 'switchoverStart');
 }
 

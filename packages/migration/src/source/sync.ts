@@ -7,7 +7,9 @@ import type { SourceContext } from './context.ts';
  */
 export function syncRam(ctx: SourceContext): void {
   const { counters, dirtying, pace } = ctx;
-  dirtying.pages += ctx.ram.sync();
+  const fresh = ctx.ram.sync();
+  dirtying.pages += fresh;
+  ctx.probe?.pass(counters.syncCount, fresh, ctx.ram.remaining);
   counters.dirtyBytesLastSync = ctx.ram.remaining;
   dirtying.syncedAt = pace.now();
   const period = dirtying.syncedAt - dirtying.since;
@@ -33,6 +35,7 @@ function endPeriod(ctx: SourceContext, period: number): void {
 
 /** Keeps vCPUs from running in this percentage of the time; 0 lets them run freely again. */
 export function throttle(ctx: SourceContext, percentage: number): void {
+  if (percentage !== ctx.counters.throttlePercentage) ctx.probe?.throttle(percentage);
   ctx.counters.throttlePercentage = percentage;
   ctx.host.throttle?.(percentage);
 }

@@ -22,6 +22,7 @@ export function beginSection(
   type: 'start' | 'part' | 'end' | 'full',
   header: SectionHeader,
 ): void {
+  writer.probe?.sectionBegin(type, header, writer.transferred);
   writer.u8(SECTION[type]);
   writer.u32(header.id);
   if (type === 'part' || type === 'end') return;
@@ -32,9 +33,11 @@ export function beginSection(
 
 /** Ends a section. */
 export function endSection(writer: StreamWriter, id: number, footer: boolean): void {
-  if (!footer) return;
-  writer.u8(SECTION.footer);
-  writer.u32(id);
+  if (footer) {
+    writer.u8(SECTION.footer);
+    writer.u32(id);
+  }
+  writer.probe?.sectionEnd(writer.transferred);
 }
 
 /** Sends a command at once. */

@@ -1,4 +1,5 @@
 import type { SaveStream } from '@sterna/core';
+import type { MigrationProbe } from '../trace/probe.ts';
 
 const CHUNKS = 4;
 
@@ -21,6 +22,8 @@ export interface ByteOutput {
  * {@link StreamWriter.check} throws the first error.
  */
 export class StreamWriter implements SaveStream {
+  /** Told of the sections that are written. */
+  probe: MigrationProbe | undefined;
   readonly #output: ByteOutput;
   readonly #free: Uint8Array[] = [];
   readonly #storage: ArrayBufferLike;
