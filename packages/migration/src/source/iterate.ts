@@ -14,6 +14,7 @@ import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
 import { followPolicy } from './policy.ts';
+import { tellWindow } from '../trace/window.ts';
 import { syncRam } from './sync.ts';
 
 /** Longest turn of RAM or a device before the others are looked at again, in ms (QEMU's MAX_WAIT). */
@@ -202,4 +203,5 @@ export function updateRates(ctx: SourceContext): void {
   // A window with next to nothing in it says nothing about the channel.
   if (counters.dirtyPagesRate > 0 && windowBytes > 10_000)
     counters.expectedDowntime = Math.round(counters.dirtyBytesLastSync / switchoverRate(ctx));
+  if (ctx.probe !== undefined) tellWindow(ctx, ctx.probe, lasted);
 }
