@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { delay, Vm } from '../tests/support/vm.ts';
 import { codecFigures, scanFigures } from './migrate-codec.ts';
+import { XBZRLE_CASE } from './migrate-xbzrle.ts';
 import { type Comparison, compare, table } from './stats.ts';
 import { type TickGuest, tickGuest } from './tick-guest.ts';
 
@@ -20,6 +21,8 @@ interface Case {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly capabilities?: readonly string[];
   readonly limitMs?: number;
+  /** Whether the bytes that were sent are compared too. */
+  readonly compareBytes?: boolean;
 }
 
 const MB = 1_000_000;
@@ -42,6 +45,7 @@ const CASES: Readonly<Record<string, Case>> = {
     capabilities: ['auto-converge'],
     limitMs: 300_000,
   },
+  xbzrle: XBZRLE_CASE,
 };
 
 /** What one migration was like. */
@@ -123,7 +127,10 @@ async function measure(program: 'sterna' | 'qemu-new', image: string, given: Cas
   const limit = began + (given.limitMs ?? 60_000);
   for (let info: Info; ; await delay(50)) {
     info = (await source.qmp.executeAny('query-migrate')) as Info;
-    throttle = Math.max(throttle, info['cpu-throttle-percentage'] ?? 0);
+    const now = info['cpu-throttle-percentage'] ?? 0;
+    if (values.trace && now > throttle)
+      say(`${program}: throttled to ${now} % after ${Math.round(performance.now() - began)} ms`);
+    throttle = Math.max(throttle, now);
     if (info.status === 'failed' || performance.now() > limit) throw new Error(`${program}: ${JSON.stringify(info)}`);
     if (info.status !== 'completed') continue;
     await destination.until('ticks', () => after.ticks.length > 300);
@@ -177,7 +184,12 @@ try {
 }
 console.log(values.json ? JSON.stringify(rows) : table(rows));
 
-function comparisons(name: string, { guest, parameters }: Case, ours: readonly Outcome[], peer: readonly Outcome[]) {
+function comparisons(
+  name: string,
+  { guest, parameters, compareBytes }: Case,
+  ours: readonly Outcome[],
+  peer: readonly Outcome[],
+) {
   const row = (figure: string, unit: string, pick: (outcome: Outcome) => number, lowerIsBetter = true) =>
     compare(
       `${name}: ${figure}`,
@@ -189,6 +201,7 @@ function comparisons(name: string, { guest, parameters }: Case, ours: readonly O
     );
   const found = [row('longest silence', 'ms', (o) => o.silence), row('total time', 'ms', (o) => o.total)];
   if (parameters?.['max-bandwidth'] === 0) found.push(row('rate', 'MB/s', (o) => o.bytesPerSecond / MB, false));
+  if (compareBytes === true) found.push(row('sent', 'MB', (o) => (o.bytesPerSecond * o.total) / 1000 / MB));
   if (guest.busy === true) found.push(row('guest speed', '%', (o) => o.speed * 100, false));
   return found;
 }

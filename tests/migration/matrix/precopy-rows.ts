@@ -189,5 +189,4 @@ export const PRECOPY_ROWS: readonly Row[] = [
     note: 'S3 by a device of the test, since microvm has none',
     run: () => suspended(true),
   },
-  { name: 'precopy/unix/xbzrle', proves: 'compressed repeated pages', later: 'XBZRLE' },
 ];

@@ -4,6 +4,14 @@ import { LATER_ROWS } from './later-rows.ts';
 import { MISC_ROWS } from './misc-rows.ts';
 import { PRECOPY_ROWS } from './precopy-rows.ts';
 import type { Row } from './row.ts';
+import { XBZRLE_ROWS } from './xbzrle-rows.ts';
 
 /** QEMU's migration tests, row by row. */
-export const ROWS: readonly Row[] = [...PRECOPY_ROWS, ...FILE_ROWS, ...CANCEL_ROWS, ...MISC_ROWS, ...LATER_ROWS];
+export const ROWS: readonly Row[] = [
+  ...PRECOPY_ROWS,
+  ...XBZRLE_ROWS,
+  ...FILE_ROWS,
+  ...CANCEL_ROWS,
+  ...MISC_ROWS,
+  ...LATER_ROWS,
+];
