@@ -8,13 +8,13 @@
  */
 import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
+import { tellWindow } from '../trace/window.ts';
 import { startRehearsal } from '../vmstate/rehearse.ts';
 import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { liveContext } from './live.ts';
 import { followPolicy } from './policy.ts';
-import { tellWindow } from '../trace/window.ts';
 import { syncRam } from './sync.ts';
 
 /** Longest turn of RAM or a device before the others are looked at again, in ms (QEMU's MAX_WAIT). */
