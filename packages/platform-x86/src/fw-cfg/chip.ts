@@ -43,7 +43,10 @@ class Item {
 export class FwCfgDevice implements FwCfg {
   curEntry = FW_CFG.SIGNATURE as number;
   curOffset = 0;
-  /** Address of the DMA request being written, as the guest's two big-endian halves. */
+  /**
+   * Address of the DMA request, as the guest's two big-endian halves. One that waits for guest pages keeps its address, so
+   * that it travels in the field that QEMU has for the half that is written first.
+   */
   dmaHigh = 0;
   dmaLow = 0;
   acpi: AcpiBlobOwner | undefined;
@@ -68,8 +71,7 @@ export class FwCfgDevice implements FwCfg {
 
   reset(): void {
     this.select(FW_CFG.SIGNATURE);
-    this.dmaHigh = 0;
-    this.dmaLow = 0;
+    this.#forgetRequest();
   }
 
   // --- items ---
@@ -194,16 +196,32 @@ export class FwCfgDevice implements FwCfg {
     this.#startTransfer();
   }
 
+  /** After a load: makes the request again that waited for guest pages at the source. */
+  resume(): void {
+    if (this.dmaLow !== 0) this.#startTransfer();
+  }
+
   #startTransfer(): void {
-    const high = this.dmaHigh;
-    const at = high * 2 ** 32 + this.dmaLow;
-    this.dmaHigh = 0;
-    this.dmaLow = 0;
+    const { dmaHigh: high, dmaLow: low } = this;
+    const at = high * 2 ** 32 + low;
     if (high >= MAX_ADDRESS_HIGH) {
+      this.#forgetRequest();
       this.#logger.guestError(`fw_cfg: DMA request at 0x${high.toString(16)}00000000 is beyond the address space`);
       return;
     }
-    this.#dma.run([{ address: at, length: REQUEST_SIZE, write: true }], () => this.#readRequest(at));
+    this.#dma.run([{ address: at, length: REQUEST_SIZE, write: true }], () => {
+      if (this.#isCurrent(at)) this.#readRequest(at);
+    });
+  }
+
+  /** False when a reset or another request has come while the pages of this one were missing. */
+  #isCurrent(at: number): boolean {
+    return this.dmaHigh * 2 ** 32 + this.dmaLow === at;
+  }
+
+  #forgetRequest(): void {
+    this.dmaHigh = 0;
+    this.dmaLow = 0;
   }
 
   #readRequest(at: number): void {
@@ -221,7 +239,9 @@ export class FwCfgDevice implements FwCfg {
     }
     const address = high * 2 ** 32 + view.getUint32(12);
     const ranges = moves ? [{ address, length, write: (control & DMA_READ) !== 0 }] : [];
-    this.#dma.run(ranges, () => this.#finish(at, this.#transfer(control, address, length)));
+    this.#dma.run(ranges, () => {
+      if (this.#isCurrent(at)) this.#finish(at, this.#transfer(control, address, length));
+    });
   }
 
   /** Moves the bytes; answers the control word for the guest. */
@@ -254,6 +274,7 @@ export class FwCfgDevice implements FwCfg {
   }
 
   #finish(at: number, control: number): void {
+    this.#forgetRequest();
     this.#dma.writeU32(at, swap32(control));
   }
 }

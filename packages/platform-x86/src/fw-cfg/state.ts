@@ -64,4 +64,5 @@ export const fwCfgState: VmStateTable<FwCfgDevice> = {
     dev.dmaHigh = 0;
     dev.dmaLow = 0;
   },
+  postLoad: (dev) => dev.resume(),
 };
