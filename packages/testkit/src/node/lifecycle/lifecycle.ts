@@ -118,6 +118,10 @@ class Life implements LifecycleGuest {
     return this.#vms.map(({ serial }) => serial).join('');
   }
 
+  get recent(): string {
+    return this.vm.serial.slice(this.#mark);
+  }
+
   /** What the processes have complained of. */
   get errors(): string {
     return this.#vms
@@ -131,9 +135,7 @@ class Life implements LifecycleGuest {
   }
 
   async says(text: string | RegExp, limitMs?: number): Promise<void> {
-    const mark = this.#mark;
-    const holds = ({ serial }: VmProcess): boolean =>
-      typeof text === 'string' ? serial.includes(text, mark) : text.test(serial.slice(mark));
+    const holds = (): boolean => (typeof text === 'string' ? this.recent.includes(text) : text.test(this.recent));
     await this.vm.until(String(text), holds, limitMs);
   }
 

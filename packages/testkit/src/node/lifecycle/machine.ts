@@ -27,11 +27,10 @@ export interface LifecycleGuest {
   readonly step: string;
   /** All it has written on its serial line, in every process. */
   readonly serial: string;
+  /** What it has written since the last step, in the process it lives in now. */
+  readonly recent: string;
   /** Types on its serial line. */
   type(text: string): void;
-  /**
-   * Waits until the guest has written, since the last step, what matches. A match does not reach back into the text of
-   * earlier processes.
-   */
+  /** Waits until {@link LifecycleGuest.recent} has what matches. */
   says(text: string | RegExp, limitMs?: number): Promise<void>;
 }
