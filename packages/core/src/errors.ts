@@ -60,6 +60,7 @@ export const ERROR_CODES = {
     'A Debian package could not be fetched or unpacked; the message has the reason of apt-get or dpkg-deb',
   ),
   STERNA_ERR_INTERNAL: host('A rule inside Sterna was broken; please report it'),
+  STERNA_ERR_TRACE: usage('A file is no trace of a migration, or of a version that is not known'),
   STERNA_ERR_RUN_STATE: host('The machine is in a run state that does not allow this'),
   STERNA_ERR_JOB: host('There is no such job, its id cannot be used, or it does not take this order in its status'),
   STERNA_ERR_SNAPSHOT: host(
