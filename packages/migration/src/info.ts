@@ -45,6 +45,8 @@ export interface MigrationInfo {
 export class MigrationCounters {
   transferred = 0;
   precopyBytes = 0;
+  /** Bytes that went over multifd channels; part of `transferred`. */
+  multifdBytes = 0;
   downtimeBytes = 0;
   remaining = 0;
   total = 0;
@@ -85,7 +87,7 @@ export class MigrationCounters {
       'dirty-sync-count': this.syncCount,
       'postcopy-requests': 0,
       'page-size': 4096,
-      'multifd-bytes': 0,
+      'multifd-bytes': this.multifdBytes,
       'pages-per-second': this.pagesPerSecond,
       'precopy-bytes': this.precopyBytes,
       'downtime-bytes': this.downtimeBytes,

@@ -1,6 +1,7 @@
 import type { RamBlock } from '@sterna/core';
 import { StreamError } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
+import type { MultifdReceiver } from '../multifd/receiver.ts';
 import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamReader } from '../stream/reader.ts';
 import { PAGE, type RamArea } from './blocks.ts';
@@ -13,15 +14,18 @@ export const RAM_VERSION = 4;
 export class RamLoader {
   readonly #host: MigrationHost;
   readonly #area: RamArea;
+  readonly #multifd: MultifdReceiver | undefined;
   readonly #blocks = new Map<string, RamBlock>();
   /** The block that CONTINUE refers to; it outlives a section. */
   #last: RamBlock | undefined;
   /** Set once the block list was read. */
   #listed = false;
 
-  constructor(host: MigrationHost, area: RamArea) {
+  /** @param multifd - Channels that bring pages beside the main one. */
+  constructor(host: MigrationHost, area: RamArea, multifd?: MultifdReceiver) {
     this.#host = host;
     this.#area = area;
+    this.#multifd = multifd;
     for (const block of host.ramBlocks()) this.#blocks.set(block.name, block);
   }
 
@@ -45,7 +49,10 @@ export class RamLoader {
       const address = word - flags;
       switch (flags & ~RAM_FLAG.continue) {
         case RAM_FLAG.eos:
-          return;
+          return this.#multifd?.endOfSection();
+        case RAM_FLAG.multifdFlush:
+          await this.#flush(at);
+          break;
         case RAM_FLAG.memSize:
           await this.#blockList(reader, address);
           break;
@@ -142,6 +149,13 @@ export class RamLoader {
       if (length !== block.usedLength) this.#resize(block, length, at);
     }
     this.#listed = true;
+    this.#multifd?.start([...this.#blocks.values()]);
+  }
+
+  async #flush(at: number): Promise<void> {
+    if (this.#multifd === undefined)
+      throw new StreamError('the source uses multifd; set the capability here too', { offset: at });
+    await this.#multifd.flush();
   }
 
   #resize(block: RamBlock, length: number, at: number): void {

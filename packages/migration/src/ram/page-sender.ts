@@ -78,7 +78,12 @@ export interface PageSender {
    * @throws the channel's error; nothing is read or written any more then
    */
   send(writer: StreamWriter, budget: PageBudget): Promise<SentPages>;
+  /** Does what a section of RAM needs before its EOS, where pages travel beside it. @throws the channel's error */
+  finishSection?(writer: StreamWriter, kind: RamSectionKind): Promise<void>;
 }
+
+/** Sections of RAM: its first, one of its parts, its last. */
+export type RamSectionKind = 'start' | 'part' | 'end';
 
 /** Most bytes that one record can take: address, name of the block, mark and length of an encoded page, page. */
 export const MAX_RECORD: number = 8 + 1 + 255 + 3 + 4096;

@@ -19,7 +19,7 @@ import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import { PAGE, type RamArea, streamOrder } from './blocks.ts';
 import { ramKernelModule } from './kernel.ts';
-import type { MarkedBlock, PageBudget, PagePlan, PageSender, SentPages } from './page-sender.ts';
+import type { MarkedBlock, PageBudget, PagePlan, PageSender, RamSectionKind, SentPages } from './page-sender.ts';
 import { xbzrleModule } from './xbzrle-kernel.ts';
 
 /** The bits of a tracked block that do not change. */
@@ -82,13 +82,18 @@ export class RamSaver {
     this.#counters.total = this.total;
   }
 
-  /** Writes the list of blocks that begins the section, with its EOS. */
+  /** Writes the list of blocks, which the first section begins with. */
   list(writer: StreamWriter): void {
     writer.u64Number(this.total + RAM_FLAG.memSize);
     for (const { name, pages } of this.plan.blocks) {
       writer.countedString(name);
       writer.u64Number(pages * PAGE);
     }
+  }
+
+  /** Ends a section. @throws the channel's error */
+  async endSection(sender: PageSender, writer: StreamWriter, kind: RamSectionKind): Promise<void> {
+    await sender.finishSection?.(writer, kind);
     writer.u64Number(RAM_FLAG.eos);
   }
 

@@ -1,5 +1,4 @@
 import { deviceHook } from '../device-hook.ts';
-import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
 import { saveVmState } from '../vmstate/save.ts';
 import type { SourceContext } from './context.ts';
@@ -14,7 +13,7 @@ export async function complete(ctx: SourceContext): Promise<void> {
   beginSection(writer, 'end', ctx.ramHeader);
   await ctx.ram.sendAll(ctx.pages, writer, ctx.signal);
   ctx.signal.throwIfAborted();
-  writer.u64Number(RAM_FLAG.eos);
+  await ctx.ram.endSection(ctx.pages, writer, 'end');
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'end', header);

@@ -6,7 +6,6 @@
  * next one, and `FairShares` divides the bandwidth. Between two turns the loop
  * turns too: vCPUs run, sockets send, QMP answers.
  */
-import { RAM_FLAG } from '../stream/constants.ts';
 import { beginSection, endSection } from '../stream/sections.ts';
 import { tellWindow } from '../trace/window.ts';
 import { startRehearsal } from '../vmstate/rehearse.ts';
@@ -144,7 +143,7 @@ async function iterateRam(ctx: SourceContext, bytes: number): Promise<void> {
   const { writer } = ctx;
   beginSection(writer, 'part', ctx.ramHeader);
   await ctx.ram.send(ctx.pages, writer, { bytes, ms: TURN_MS });
-  writer.u64Number(RAM_FLAG.eos);
+  await ctx.ram.endSection(ctx.pages, writer, 'part');
   endSection(writer, ctx.ramHeader.id, ctx.wire.sendSectionFooter);
   writer.flush();
 }
@@ -191,7 +190,7 @@ async function holdRate(ctx: SourceContext): Promise<void> {
 export function updateRates(ctx: SourceContext): void {
   const { counters, writer, rate, pace } = ctx;
   counters.transferred = writer.transferred;
-  counters.precopyBytes = writer.transferred;
+  counters.precopyBytes = writer.transferred - counters.multifdBytes;
   const pagesBefore = ctx.sentPagesAtWindow;
   const windowBytes = rate.sent(writer.transferred);
   const lasted = rate.turn(pace.now(), writer.transferred);

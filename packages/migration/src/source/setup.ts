@@ -31,6 +31,7 @@ export async function setup(ctx: SourceContext): Promise<void> {
   ctx.ram.mark();
   syncRam(ctx);
   ctx.ram.list(writer);
+  await ctx.ram.endSection(ctx.pages, writer, 'start');
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'start', header);

@@ -1,0 +1,104 @@
+import type { PageBudget, PageSender, RamSectionKind, SentPages } from '../ram/page-sender.ts';
+import { RAM_FLAG } from '../stream/constants.ts';
+import type { StreamWriter } from '../stream/writer.ts';
+import type { SharedCounters } from './page-method.ts';
+import type { SharedPages, ShareWorker } from './page-share.ts';
+
+/** What a {@link MultifdSender} is made of. */
+export interface MultifdSenderOptions {
+  readonly workers: readonly ShareWorker[];
+  readonly counters: SharedCounters;
+  /** Channels are synchronised at the end of each section (8.0 and before), not once in a round. */
+  readonly syncEachSection: boolean;
+  /** A worker has failed; the others are to end what they are at. */
+  readonly failed: (error: Error) => void;
+  /** Told of bytes that went over the channels. */
+  readonly sent: (bytes: number) => void;
+}
+
+/**
+ * Lets several channels send RAM's pages. They divide it among themselves; here rounds begin and end.
+ *
+ * A page that is sent again may go over another channel than before, and the destination reads channels independently. So
+ * between two rounds all channels are synchronised: what comes after is read when all before has been.
+ */
+export class MultifdSender implements PageSender {
+  readonly #options: MultifdSenderOptions;
+  #round = 0;
+  #exhausted = false;
+
+  constructor(options: MultifdSenderOptions) {
+    this.#options = options;
+    options.counters.reset();
+  }
+
+  async send(writer: StreamWriter, budget: PageBudget): Promise<SentPages> {
+    const fresh = this.#exhausted;
+    if (fresh) await this.#nextRound(writer);
+    const sent = await this.#share(writer, budget);
+    // What is left may have been passed by already in this round.
+    if (sent.zero + sent.normal > 0 || fresh || !this.#exhausted) return sent;
+    return this.send(writer, budget);
+  }
+
+  /** To be called before the EOS of each section. */
+  async finishSection(writer: StreamWriter, kind: RamSectionKind): Promise<void> {
+    if (this.#options.syncEachSection) await this.#sync(writer);
+    else if (kind !== 'part') await this.#flush(writer);
+  }
+
+  async #share(writer: StreamWriter, { bytes, ms }: PageBudget): Promise<SentPages> {
+    const { workers } = this.#options;
+    const budget = { bytes: bytes / workers.length, ms, round: this.#round };
+    const shares = await this.#all((worker) => worker.share(budget));
+    this.#exhausted = shares.every(({ exhausted }) => exhausted);
+    for (const { records } of shares) for (const record of records) writer.bytes(record);
+    this.#count(writer, sum(shares, 'bytes'));
+    return { zero: sum(shares, 'zero'), normal: sum(shares, 'normal') };
+  }
+
+  async #nextRound(writer: StreamWriter): Promise<void> {
+    if (!this.#options.syncEachSection) await this.#flush(writer);
+    this.#round++;
+    this.#options.counters.restart();
+  }
+
+  /** All channels are marked, and so is the place in the main one where their marks are waited for. */
+  async #flush(writer: StreamWriter): Promise<void> {
+    await this.#sync(writer);
+    writer.u64Number(RAM_FLAG.multifdFlush);
+  }
+
+  async #sync(writer: StreamWriter): Promise<void> {
+    const bytes = await this.#all((worker) => worker.sync());
+    this.#count(
+      writer,
+      bytes.reduce((a, b) => a + b, 0),
+    );
+  }
+
+  #count(writer: StreamWriter, bytes: number): void {
+    writer.sentElsewhere(bytes);
+    this.#options.sent(bytes);
+  }
+
+  /** Asks all workers. When one fails this fails too, but not before the others have let go of the memory. */
+  async #all<T>(ask: (worker: ShareWorker) => Promise<T>): Promise<T[]> {
+    const { workers, failed } = this.#options;
+    const answers = await Promise.allSettled(
+      workers.map((worker) =>
+        ask(worker).catch((error: Error) => {
+          failed(error);
+          throw error;
+        }),
+      ),
+    );
+    const broken = answers.find((answer) => answer.status === 'rejected');
+    if (broken !== undefined) throw broken.reason;
+    return answers.map((answer) => (answer as PromiseFulfilledResult<T>).value);
+  }
+}
+
+function sum(shares: readonly SharedPages[], what: 'zero' | 'normal' | 'bytes'): number {
+  return shares.reduce((total, share) => total + share[what], 0);
+}
