@@ -36,7 +36,7 @@ export default {
       name: 'plugins-use-entry-points',
       severity: 'error',
       from: { path: '^plugins/' },
-      to: { path: '^packages/', pathNot: '^packages/[^/]+/src/(index|node/index)\\.ts$' },
+      to: { path: '^packages/', pathNot: '^packages/[^/]+/src/(index|node/index|node/early)\\.ts$' },
     },
     {
       name: 'packages-use-entry-points',
@@ -45,7 +45,7 @@ export default {
       from: { path: '^packages/([^/]+)/src/' },
       to: {
         path: '^packages/([^/]+)/src/',
-        pathNot: ['^packages/$1/', '^packages/[^/]+/src/(index|node/index)\\.ts$'],
+        pathNot: ['^packages/$1/', '^packages/[^/]+/src/(index|node/index|node/early)\\.ts$'],
       },
     },
     {

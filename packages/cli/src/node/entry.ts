@@ -6,11 +6,17 @@ import { setFlagsFromString } from 'node:v8';
 /**
  * Runs a program's main function with the command line's arguments and ends the process with its answer. What Node
  * compiles is kept for the next start; that halves the time until the guest runs.
+ *
+ * @param runsMachine whether the command line asks for a machine, and not for a text
  */
-export async function enterProgram(load: () => Promise<(args: readonly string[]) => Promise<number>>): Promise<void> {
+export async function enterProgram(
+  load: () => Promise<(args: readonly string[]) => Promise<number>>,
+  runsMachine: boolean,
+): Promise<void> {
   const eager = process.argv.some((argument) => /^--?incoming(=|$)/.test(argument));
   if (eager) compileEagerly();
   else enableCompileCache();
+  if (runsMachine) await warmCpu();
   const main = await load();
   // Such a process may end by a signal; what took long to compile is kept at once.
   if (eager) flushCompileCache();
@@ -24,6 +30,12 @@ export async function enterProgram(load: () => Promise<(args: readonly string[])
     [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
   );
   process.exit(code);
+}
+
+/** Has the CPU's code compiled in the background while everything else is loaded. */
+async function warmCpu(): Promise<void> {
+  const { warmInterpreter } = await import('@sterna/cpu-x86/early');
+  warmInterpreter();
 }
 
 /**

@@ -38,7 +38,7 @@ it.each(['sterna', 'sterna-system-x86_64'])('%s becomes the node of its project,
   symlinkSync('project', join(dir, 'link'));
   const { lines, pid } = run(join(dir, 'link/node_modules/.bin', name));
   const entry = name === 'sterna' ? 'sterna.js' : 'sterna-system.js';
-  expect(lines.slice(0, 4)).toEqual([`26.9.0 ${pid}`, join(pkg, 'dist/node', entry), '-M', 'a b']);
+  expect(lines.slice(0, 5)).toEqual([`26.9.0 ${pid}`, '--v8-pool-size=0', join(pkg, 'dist/node', entry), '-M', 'a b']);
 });
 
 it("takes the package's own node first", () => {
@@ -50,7 +50,8 @@ it("takes the package's own node first", () => {
 it('runs the sources in the repository, with the source condition', () => {
   fakeNode(join(pkg, 'node_modules/node/bin/node'), '26.9.0');
   script(join(pkg, 'src/node/sterna.ts'), '');
-  expect(run(join(pkg, 'bin/sterna')).lines.slice(1, 4)).toEqual([
+  expect(run(join(pkg, 'bin/sterna')).lines.slice(1, 5)).toEqual([
+    '--v8-pool-size=0',
     '-C',
     '@sterna/source',
     join(pkg, 'src/node/sterna.ts'),
