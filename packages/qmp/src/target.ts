@@ -52,6 +52,16 @@ export interface MonitorMigration {
   info(): MigrationInfo;
 }
 
+/** Measuring of migrations. All errors are thrown as `SternaError`. */
+export interface MonitorTracing {
+  /** Writes the next migration into the file. */
+  start(file: string): void;
+  /** Resolves when all of the trace is in its file. */
+  stop(): Promise<void>;
+  /** Counters in OTLP's form. */
+  metrics(): object;
+}
+
 /** A connection that can be broken (QAPI YankInstance). */
 export interface YankInstance {
   readonly type: 'block-node' | 'chardev' | 'migration';
@@ -108,6 +118,8 @@ export interface MonitorTarget {
   readonly pid: number;
   readonly cpus: readonly MonitorCpu[];
   readonly migration: MonitorMigration;
+  /** Absent where migrations are not measured. */
+  readonly tracing?: MonitorTracing;
   readonly chardevs: readonly MonitorChardev[];
   /** Absent where there are no disks. */
   readonly blocks?: MonitorBlocks;

@@ -164,6 +164,9 @@ export const OPTION_TABLE: readonly OptionRow[] = [
   row('incoming', 'defer|URI', 'waits for a migration: tcp:H:P, unix:PATH, exec:CMD, fd:N, file:PATH', (o, text) => {
     o.incoming = text;
   }),
+  row('migration-trace', 'FILE', "writes what a migration does into a file for 'sterna report'", (_o, text) => ({
+    migrationTrace: text,
+  })),
   row('only-migratable', undefined, 'refuses devices that cannot be migrated', () => ({ onlyMigratable: true })),
   row('name', 'NAME[,process=NAME]', "guest's name", (o, text) => {
     const { guest, process } = parseName(text);

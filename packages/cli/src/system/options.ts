@@ -68,6 +68,8 @@ export interface SystemOptions {
   name?: string;
   processName?: string;
   uuid?: string;
+  /** File for traces of migrations. */
+  migrationTrace?: string;
   /** Place for snapshots. */
   snapshotStore?: SnapshotStoreOption;
   /** Snapshot that the machine begins with. */

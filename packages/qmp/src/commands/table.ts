@@ -16,6 +16,7 @@ import { machineCommands } from './machine-commands.ts';
 import { memoryCommands } from './memory-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
 import { snapshotCommands } from './snapshot-commands.ts';
+import { tracingCommands } from './tracing-commands.ts';
 import { yankCommands } from './yank-commands.ts';
 
 /** Commands about the monitor itself. `qmp_capabilities` only stands here for its types: the session handles it. */
@@ -46,6 +47,7 @@ export const COMMANDS = {
   ...machineCommands,
   ...memoryCommands,
   ...migrationCommands,
+  ...tracingCommands,
   ...chardevCommands,
   ...blockCommands,
   ...descriptorCommands,

@@ -24,6 +24,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
   --incoming URI      waits for a migration: unix:PATH, tcp:HOST:PORT, or defer
   --loadvm NAME       begins with a snapshot that was saved under this name
   --paused            does not start the guest
+  --trace FILE        writes what a migration does into a file for 'sterna report'
   --serial BACKEND    serial port, as after -serial of sterna-system-x86_64
   --json              prints one line of JSON when the machine is up
 `,
@@ -33,6 +34,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
       plugin: 'values',
       incoming: 'value',
       loadvm: 'value',
+      trace: 'value',
       paused: 'switch',
       serial: 'values',
       json: 'switch',
@@ -46,6 +48,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
     for (const plugin of config.plugins ?? []) registry.add(plugin);
     const incoming = single(options, 'incoming');
     const loadvm = single(options, 'loadvm');
+    const trace = single(options, 'trace');
     const serials = options.values.get('serial');
     const name = single(options, 'name') ?? config.name ?? basename(path).replace(/(\.config)?\.[cm]?[jt]s$/, '');
     const plan = planFromConfig(config, dirname(path), registry, {
@@ -53,6 +56,7 @@ Runs the machine that FILE (default: ${DEFAULT_FILE}) exports, with its console 
       autostart: !options.switches.has('paused'),
       ...(incoming === undefined ? {} : { incoming }),
       ...(loadvm === undefined ? {} : { loadvm }),
+      ...(trace === undefined ? {} : { migrationTrace: trace }),
       ...(serials === undefined ? {} : { serials }),
     });
     const socket = publishedSocket(name);

@@ -43,6 +43,7 @@ import { type CharDevices, openCharDevices } from './char-devices.ts';
 import { Disks } from './disks.ts';
 import { GdbServer } from './gdb-server.ts';
 import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
+import { MigrationTracing } from './migration-tracing.ts';
 import { MachineTarget } from './monitor-target.ts';
 import { type MachinePlan, planCpu, readBootImages } from './plan.ts';
 
@@ -65,6 +66,7 @@ export class MachineProcess {
   readonly #monitors: Disposable[] = [];
   readonly #descriptors = new PassedDescriptors();
   readonly #gdb: GdbServer;
+  readonly #tracing: MigrationTracing;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
   readonly #resolveEnded: (code: number) => void;
   readonly #translator: Disposable | undefined;
@@ -102,6 +104,8 @@ export class MachineProcess {
       wireOverrides: globals.wire,
     });
     applyMigrationGlobals(this.controller, globals);
+    this.#tracing = new MigrationTracing(this.controller, nodeHostClock, plan.name);
+    if (plan.migrationTrace !== undefined) this.#tracing.start(plan.migrationTrace);
     this.controller.autostart = plan.autostart;
     const snapshots = new Snapshots(
       new MachineSnapshotHost(this.machine, migrationHost, () => this.controller.migrating),
@@ -121,6 +125,7 @@ export class MachineProcess {
         gdbServer: (device) => this.#gdb.open(device, 'gdbserver'),
         incomingFailed: () => this.quit('host-error', 1),
         migrating: () => warnAboutTsc(tsc, log),
+        tracing: this.#tracing,
       },
     );
     this.#gdb = new GdbServer(this.machine, this.target, chardevs, () => this.quit('host-ui'));
@@ -248,6 +253,7 @@ export class MachineProcess {
     await this.#disks.layer.close();
     await this.#gdb.end(code);
     for (const action of this.#atEnd) await action();
+    await this.#tracing.stop().catch((error: Error) => process.stderr.write(`sterna: ${error.message}\n`));
     await this.#chardevs.close();
     for (const monitor of this.#monitors) monitor[Symbol.dispose]();
     this.#descriptors[Symbol.dispose]();

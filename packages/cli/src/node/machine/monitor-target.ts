@@ -21,6 +21,7 @@ import type { MigrationDestination, MonitorBlocks, MonitorEvent, MonitorMigratio
 import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
 import { describeDevices } from './device-tree.ts';
+import type { MigrationTracing } from './migration-tracing.ts';
 
 /** Bytes of guest memory that are written to a file at once. */
 const MEMORY_PART = 2 ** 20;
@@ -35,6 +36,8 @@ export interface TargetHost {
   gdbServer(device: string): Promise<string>;
   /** An incoming migration failed that was asked to end the process then. */
   incomingFailed(error: unknown): void;
+  /** Measures migrations. */
+  readonly tracing: MigrationTracing;
   /** Told before a migration starts. */
   migrating(): void;
 }
@@ -45,6 +48,7 @@ export class MachineTarget implements MonitorTarget {
   readonly pid = process.pid;
   readonly cpus: MonitorTarget['cpus'];
   readonly migration: MonitorMigration;
+  readonly tracing: MigrationTracing;
   readonly blocks: MonitorBlocks;
   readonly jobs = new JobList((id, status) => this.emit({ event: 'JOB_STATUS_CHANGE', data: { status, id } }));
   readonly snapshots: Snapshots;
@@ -80,6 +84,7 @@ export class MachineTarget implements MonitorTarget {
       describe: () => cpu.describe(),
     }));
     this.migration = this.#migration();
+    this.tracing = host.tracing;
     this.#followMachine();
   }
 

@@ -55,6 +55,8 @@ export interface MachinePlan {
   readonly autostart: boolean;
   readonly onlyMigratable: boolean;
   readonly incoming: string | undefined;
+  /** File for traces of migrations. */
+  readonly migrationTrace: string | undefined;
   readonly snapshotStore: SnapshotStoreOption | undefined;
   /** Snapshot that the machine begins with. */
   readonly loadvm: string | undefined;
@@ -106,6 +108,7 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     autostart: options.autostart,
     onlyMigratable: options.onlyMigratable ?? false,
     incoming: options.incoming,
+    migrationTrace: options.migrationTrace,
     snapshotStore: options.snapshotStore,
     loadvm: options.loadvm,
     gdb: options.gdb,
@@ -131,6 +134,8 @@ function consoles(options: SystemOptions): Pick<MachinePlan, 'serials' | 'monito
 export interface RunOptions {
   readonly name?: string;
   readonly incoming?: string;
+  /** File for traces of migrations. */
+  readonly migrationTrace?: string;
   /** Snapshot to begin with. */
   readonly loadvm?: string;
   readonly autostart: boolean;
@@ -197,6 +202,7 @@ export function planFromConfig(
     autostart: run.autostart,
     onlyMigratable: config.onlyMigratable ?? false,
     incoming: run.incoming,
+    migrationTrace: run.migrationTrace,
     snapshotStore: config.snapshots === undefined ? undefined : { name: SNAPSHOT_STORE, directory: config.snapshots },
     loadvm: run.loadvm,
     gdb: undefined,
