@@ -17,4 +17,3 @@ export * from './layer/info-block.ts';
 export * from './layer/queries.ts';
 export * from './options/blockdev-option.ts';
 export * from './options/drive-option.ts';
-export * from './options/keyval.ts';

@@ -41,6 +41,7 @@ export const ERROR_CODES = {
     'This system has no apt-get and dpkg-deb to fetch Debian packages with; name the files yourself',
   ),
   STERNA_ERR_CHARDEV: usage('A character backend could not be made'),
+  STERNA_ERR_OBJECT: usage('A user-creatable object cannot be made, or does not exist; the message says why'),
   STERNA_ERR_BLOCK_DRIVER: usage('No loaded plugin provides a block driver of this name'),
   STERNA_ERR_BLOCK_NODE: usage('A block node does not exist, exists already, or is in use; the message names it'),
   STERNA_ERR_BLOCK_PERMISSION: usage(
@@ -70,6 +71,9 @@ export const ERROR_CODES = {
   // migration
   STERNA_ERR_STREAM: migration('The incoming migration stream is cut, corrupt, or from a different machine'),
   STERNA_ERR_TRANSPORT: migration('A migration channel failed'),
+  STERNA_ERR_TLS: migration(
+    'A migration channel could not be secured: credentials, certificate, name or access list; the message says which and what to do',
+  ),
   STERNA_ERR_MIGRATION_STATE: migration('The migration is in a state that does not allow this'),
   STERNA_ERR_MIGRATION_CANCELLED: migration('The migration was cancelled'),
   STERNA_ERR_DEVICE_STATE: migration(

@@ -54,6 +54,8 @@ export * from './memory/layout.ts';
 export * from './memory/machine-memory.ts';
 export * from './memory/ram-block.ts';
 export * from './memory/wasm-host.ts';
+export * from './objects/index.ts';
+export * from './options/keyval.ts';
 export * from './plugin/check-plugin.ts';
 export * from './plugin/define-plugin.ts';
 export * from './plugin/registry.ts';

@@ -1,5 +1,4 @@
-import { ConfigError } from '@sterna/core';
-import { parseKeyval } from './keyval.ts';
+import { ConfigError, parseKeyval } from '@sterna/core';
 
 /** A `-blockdev`: options of a node, and whether their scalars are text still. */
 export interface BlockdevOption {

@@ -1,5 +1,5 @@
-import { parseBlockdev, parseDrive, parseKeyval } from '@sterna/block';
-import { escapeOptionValue } from '@sterna/core';
+import { parseBlockdev, parseDrive } from '@sterna/block';
+import { escapeOptionValue, parseKeyval } from '@sterna/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 

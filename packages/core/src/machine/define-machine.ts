@@ -21,6 +21,8 @@ export interface MachineConfig {
   readonly initrd?: string;
   readonly append?: string;
   readonly bios?: string;
+  /** User-creatable objects by id, in order: TLS credentials, secrets, access lists. */
+  readonly objects?: Readonly<Record<string, { readonly type: string; readonly [property: string]: unknown }>>;
   readonly devices?: readonly DeviceSpec[];
   /** Block nodes, in the shape of `blockdev-add`'s arguments; devices name them in `drive`. */
   readonly blockdevs?: readonly Readonly<Record<string, unknown>>[];

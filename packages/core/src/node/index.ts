@@ -9,5 +9,6 @@ export * from './event-loop.ts';
 export * from './ffi.ts';
 export * from './host-clock.ts';
 export * from './host-files.ts';
+export { securityObjects } from './objects/index.ts';
 export * from './plugin/load-plugin.ts';
 export * from './tsc-frequency.ts';

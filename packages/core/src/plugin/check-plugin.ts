@@ -45,6 +45,7 @@ export function checkPlugin(value: unknown, origin: string): Plugin {
   checkList(plugin.cpus, 'cpus', 'cpu', fail);
   checkList(plugin.machines, 'machines', 'machine', fail);
   checkList(plugin.blockDrivers, 'blockDrivers', 'block-driver', fail);
+  checkList(plugin.objects, 'objects', 'object', fail);
   for (const [index, device] of plugin.devices.entries()) {
     const { descriptor } = device;
     if (typeof descriptor?.name !== 'string') throw fail(`devices[${index}] has no descriptor; use defineDevice()`);
@@ -74,12 +75,14 @@ function wrapSingle(value: unknown, origin: string): Plugin | undefined {
     cpus: [],
     machines: [],
     blockDrivers: [],
+    objects: [],
   };
   // Shapes are checked by the caller; here only the kind tells them apart.
   if (kind === 'device') return { ...empty, devices: [value as Plugin['devices'][number]] };
   if (kind === 'cpu') return { ...empty, cpus: [value as Plugin['cpus'][number]] };
   if (kind === 'machine') return { ...empty, machines: [value as Plugin['machines'][number]] };
   if (kind === 'block-driver') return { ...empty, blockDrivers: [value as Plugin['blockDrivers'][number]] };
+  if (kind === 'object') return { ...empty, objects: [value as Plugin['objects'][number]] };
   return value as Plugin;
 }
 
@@ -88,6 +91,7 @@ const MAKERS: Readonly<Record<string, string>> = {
   cpu: 'defineCpu',
   machine: 'defineMachineType',
   'block-driver': 'defineBlockDriver',
+  object: 'defineObject',
 };
 
 function checkList(list: unknown, name: string, kind: string, fail: (reason: string) => ConfigError): void {

@@ -3,6 +3,7 @@ import type { BlockDriverType } from '../block/define-block-driver.ts';
 import type { CpuType } from '../cpu/define-cpu.ts';
 import type { DeviceType } from '../device/define-device.ts';
 import type { MachineType } from '../machine/define-machine-type.ts';
+import type { ObjectType } from '../objects/define-object.ts';
 
 /** Version of the plugin API: a plugin made for another major (below 1.0: minor) version is refused. */
 export const PLUGIN_API_VERSION = '0.1.0';
@@ -17,6 +18,8 @@ export interface Plugin {
   readonly cpus: readonly CpuType[];
   readonly machines: readonly MachineType[];
   readonly blockDrivers: readonly BlockDriverType[];
+  /** Kinds of user-creatable objects. */
+  readonly objects: readonly ObjectType[];
   /** Provides services to the machine scope; `bind` is inversify's. */
   readonly bind?: (bind: Bind) => void;
 }
@@ -33,6 +36,7 @@ export function definePlugin(descriptor: PluginDescriptor): Plugin {
     cpus: [],
     machines: [],
     blockDrivers: [],
+    objects: [],
     ...descriptor,
   };
 }

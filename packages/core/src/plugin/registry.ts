@@ -3,6 +3,7 @@ import type { CpuType } from '../cpu/define-cpu.ts';
 import type { DeviceType } from '../device/define-device.ts';
 import { ConfigError, type ErrorCode, unknownNameHint } from '../errors.ts';
 import type { MachineType } from '../machine/define-machine-type.ts';
+import type { ObjectType } from '../objects/define-object.ts';
 import { checkPlugin } from './check-plugin.ts';
 import type { Plugin } from './define-plugin.ts';
 
@@ -12,13 +13,14 @@ interface Entry<T> {
   readonly provider: string;
 }
 
-/** Everything that can be named on a command line: devices, CPU models, machine types and block drivers. */
+/** Everything that can be named on a command line: devices, CPU models, machine types, block drivers and objects. */
 export class PluginRegistry {
   readonly #plugins: Plugin[] = [];
   readonly #devices = new Map<string, Entry<DeviceType>>();
   readonly #cpus = new Map<string, Entry<CpuType>>();
   readonly #machines = new Map<string, Entry<MachineType>>();
   readonly #blockDrivers = new Map<string, Entry<BlockDriverType>>();
+  readonly #objects = new Map<string, Entry<ObjectType>>();
 
   /** Loaded plugins in order. */
   get plugins(): readonly Plugin[] {
@@ -43,12 +45,15 @@ export class PluginRegistry {
     for (const machine of checked.machines) claim(this.#machines, machine.name, machine, 'machine type', origin);
     for (const driver of checked.blockDrivers)
       claim(this.#blockDrivers, driver.descriptor.name, driver, 'block driver', origin);
+    for (const object of checked.objects) claim(this.#objects, object.descriptor.name, object, 'object', origin);
     for (const device of devices) this.#devices.set(device.descriptor.name, { value: device, provider: checked.name });
     for (const cpu of cpus) this.#cpus.set(cpu.name, { value: cpu, provider: checked.name });
     for (const machine of checked.machines)
       this.#machines.set(machine.name, { value: machine, provider: checked.name });
     for (const driver of checked.blockDrivers)
       this.#blockDrivers.set(driver.descriptor.name, { value: driver, provider: checked.name });
+    for (const object of checked.objects)
+      this.#objects.set(object.descriptor.name, { value: object, provider: checked.name });
     this.#plugins.push(plugin);
   }
 
@@ -70,6 +75,16 @@ export class PluginRegistry {
   /** @throws ConfigError `STERNA_ERR_BLOCK_DRIVER` with a suggestion. */
   blockDriver(name: string): BlockDriverType {
     return find(this.#blockDrivers, name, 'block driver', 'STERNA_ERR_BLOCK_DRIVER');
+  }
+
+  /** @throws ConfigError `STERNA_ERR_OBJECT` with a suggestion. */
+  object(name: string): ObjectType {
+    return find(this.#objects, name, 'object type', 'STERNA_ERR_OBJECT');
+  }
+
+  /** All types of user-creatable objects, by name. */
+  get objects(): readonly ObjectType[] {
+    return sorted(this.#objects);
   }
 
   /** All device types, by name. */

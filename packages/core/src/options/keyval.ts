@@ -1,4 +1,5 @@
-import { ConfigError, parseOptionList } from '@sterna/core';
+import { parseOptionList } from '../chardev/option-list.ts';
+import { ConfigError } from '../errors.ts';
 
 /** Values of a nested option: text, lists and objects of them. */
 export type OptionTree = { readonly [key: string]: OptionValue };
