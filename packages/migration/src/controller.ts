@@ -10,6 +10,7 @@ import type { Pace } from './pace.ts';
 import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
 import { SourceMigration } from './source/source.ts';
 import { isMigrating, type MigrationStatus, StatusCell } from './status.ts';
+import { tlsRequest } from './tls/request.ts';
 import { type AttemptFacts, type MigrationProbe, MigrationProbes, type MigrationSide } from './trace/probe.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
 import { type MigrationAddress, parseMigrationUri } from './transport/uri.ts';
@@ -108,7 +109,9 @@ export class MigrationController {
    */
   async migrate(to: string | MigrationAddress): Promise<MigrationInfo> {
     const address = addressOf(to);
-    return this.#migrateOver((signal) => this.#options.transport.connect(address, signal));
+    return this.#migrateOver((signal) =>
+      this.#options.transport.connect(address, signal, tlsRequest(this.#parameters)),
+    );
   }
 
   /** Moves the guest over a channel that exists already. */
@@ -256,7 +259,7 @@ export class MigrationController {
     const address = addressOf(from);
     const incoming = this.#beginIncoming();
     try {
-      incoming.listener = await this.#options.transport.listen(address);
+      incoming.listener = await this.#options.transport.listen(address, tlsRequest(this.#parameters));
       listening?.();
       const channel = await incoming.listener.accept();
       await incoming.listener.close();

@@ -67,6 +67,13 @@ export function transportFailure(message: string, cause?: unknown): TransportErr
   return new TransportError(message, { cause });
 }
 
+/** A migration channel that could not be secured: credentials, certificate, name or access list. */
+export class TlsError extends SternaError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('STERNA_ERR_TLS', message, options);
+  }
+}
+
 /** A device that could not do its part, outside of the bytes of its section. */
 export class DeviceStateError extends SternaError {
   /** @param what the device was asked for, e.g. `saveSetup` */

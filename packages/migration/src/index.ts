@@ -21,6 +21,7 @@ export { COMMAND, RAM_FLAG, SECTION } from './stream/constants.ts';
 export { ByteCursor, ByteSink } from './stream/cursor.ts';
 export { StreamReader } from './stream/reader.ts';
 export { type ByteOutput, StreamWriter } from './stream/writer.ts';
+export type { TlsRequest } from './tls/request.ts';
 export * from './trace/index.ts';
 export * from './transport/channel.ts';
 export { channelPair } from './transport/pipe.ts';

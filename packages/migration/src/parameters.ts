@@ -67,6 +67,11 @@ const bool = (value: boolean): Rule<boolean> => ({
   default: value,
   check: (given) => (typeof given === 'boolean' ? undefined : 'expects a boolean'),
 });
+/** Text; null empties it. */
+const text = (value: string): Rule<string> => ({
+  default: value,
+  check: (given) => (typeof given === 'string' || given === null ? undefined : 'expects a string or null'),
+});
 const word = (value: string, words: readonly string[]): Rule<string> => ({
   default: value,
   check: (given) => (words.includes(given) ? undefined : `expects one of ${words.join(', ')}`),
@@ -82,9 +87,9 @@ const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
   'cpu-throttle-initial': integer(20, 1, 99),
   'cpu-throttle-increment': integer(10, 1, 99),
   'cpu-throttle-tailslow': bool(false),
-  'tls-creds': only('', 'TLS has not landed yet'),
-  'tls-hostname': only('', 'TLS has not landed yet'),
-  'tls-authz': only('', 'TLS has not landed yet'),
+  'tls-creds': text(''),
+  'tls-hostname': text(''),
+  'tls-authz': text(''),
   'max-bandwidth': size(128 * 2 ** 20),
   'avail-switchover-bandwidth': size(0),
   'downtime-limit': integer(300, 0, 2_000_000, ' ms'),

@@ -1,5 +1,5 @@
 import type { BlockDeviceInfo, BlockInfo, InfoBlockOptions } from '@sterna/block';
-import type { CpuPlace, JobList, RunState } from '@sterna/core';
+import type { CpuPlace, JobList, RunState, UserObjects } from '@sterna/core';
 import type { CapabilityStatus, MigrationInfo, MigrationParameters, Snapshots } from '@sterna/migration';
 
 /** An event of QMP, before its timestamp. */
@@ -104,6 +104,9 @@ export interface MonitorBlocks {
   describe(options: InfoBlockOptions): string;
 }
 
+/** The user-creatable objects of a machine, as monitors command them. All errors are thrown as `SternaError`. */
+export type MonitorObjects = Pick<UserObjects, 'add' | 'remove' | 'list'>;
+
 /** Snapshots of a machine, as monitors command them. All errors are thrown as `SternaError`. */
 export type MonitorSnapshots = Pick<Snapshots, 'save' | 'load' | 'remove' | 'list'>;
 
@@ -127,6 +130,8 @@ export interface MonitorTarget {
   readonly descriptors?: MonitorDescriptors;
   /** Absent where no command goes on after its answer. */
   readonly jobs?: JobList;
+  /** Absent where nobody makes any. */
+  readonly objects?: MonitorObjects;
   /** Absent where there are none. */
   readonly snapshots?: MonitorSnapshots;
   /** Connections that can be broken now. */

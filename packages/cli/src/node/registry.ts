@@ -1,6 +1,6 @@
 import { blockDrivers } from '@sterna/block';
 import { definePlugin, PluginRegistry } from '@sterna/core';
-import { loadPlugin } from '@sterna/core/node';
+import { loadPlugin, securityObjects } from '@sterna/core/node';
 import vfioStub from '@sterna/device-vfio-stub';
 import { microvm } from '@sterna/machine-microvm';
 
@@ -13,6 +13,7 @@ export async function makeRegistry(plugins: readonly string[], cwd: string = pro
   const registry = new PluginRegistry();
   registry.add(definePlugin({ name: '@sterna/machine-microvm', machines: [microvm.type] }));
   registry.add(definePlugin({ name: '@sterna/block', blockDrivers }));
+  registry.add(definePlugin({ name: '@sterna/core', objects: securityObjects }));
   registry.add(vfioStub);
   for (const spec of plugins) registry.add(await loadPlugin(spec, cwd), spec);
   return registry;

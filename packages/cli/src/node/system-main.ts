@@ -1,6 +1,6 @@
 import { ConfigError, type PluginRegistry, unknownNameHint } from '@sterna/core';
 import { QEMU_VERSION } from '@sterna/qmp';
-import { cpuHelp, deviceHelp, deviceListHelp, machineHelp } from '../system/help.ts';
+import { cpuHelp, deviceHelp, deviceListHelp, machineHelp, objectHelp, objectListHelp } from '../system/help.ts';
 import type { SystemOptions } from '../system/options.ts';
 import { parseSystemArgs, systemHelp } from '../system/parse-args.ts';
 import { VERSION } from '../version.ts';
@@ -112,6 +112,8 @@ async function printInfo({ info, plugins }: SystemOptions): Promise<number> {
   if (info === 'machines') return print(machineHelp(registry));
   if (info === 'cpus') return print(cpuHelp(registry));
   if (info === 'devices') return print(deviceListHelp(registry));
+  if (info === 'objects') return print(objectListHelp(registry));
+  if ('object' in info!) return print(objectHelp(registry.object(info.object)));
   return print(deviceHelp(registry.device(info!.device)));
 }
 

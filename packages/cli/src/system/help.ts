@@ -1,4 +1,10 @@
-import { type DeviceType, describeProperties, type PluginRegistry, type PropertyTable } from '@sterna/core';
+import {
+  type DeviceType,
+  describeProperties,
+  type ObjectType,
+  type PluginRegistry,
+  type PropertyTable,
+} from '@sterna/core';
 
 /** Text of `-machine help`. */
 export function machineHelp(registry: PluginRegistry): string {
@@ -35,4 +41,16 @@ export function deviceHelp(type: DeviceType): string {
     ? ''
     : `  ${address.padEnd(30)} - where it is; several addresses stand with ':' between them\n`;
   return `${name} options: (${description})\n${own.map((line) => `${line}\n`).join('')}${where}`;
+}
+
+/** Text of `-object help`. */
+export function objectListHelp(registry: PluginRegistry): string {
+  const lines = registry.objects.map(({ descriptor }) => `  ${descriptor.name.padEnd(18)} ${descriptor.description}\n`);
+  return `List of user creatable objects:\n${lines.join('')}`;
+}
+
+/** Text of `-object TYPE,help`. */
+export function objectHelp({ descriptor }: ObjectType): string {
+  const lines = describeProperties(descriptor.properties as PropertyTable);
+  return `${descriptor.name} options: (${descriptor.description})\n${lines.map((line) => `${line}\n`).join('')}`;
 }

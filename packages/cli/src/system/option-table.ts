@@ -1,5 +1,5 @@
 import { parseBlockdev, parseDrive } from '@sterna/block';
-import { parseChardev, parseChardevOption, parseOptionList } from '@sterna/core';
+import { parseChardev, parseChardevOption, parseObject, parseOptionList } from '@sterna/core';
 import {
   badValue,
   checkAccelerator,
@@ -97,6 +97,16 @@ export const OPTION_TABLE: readonly OptionRow[] = [
       if (isHelp(text)) o.info = 'devices';
       else if (/^[^,{]+,(help|\?)$/.test(text)) o.info = { device: text.split(',')[0]! };
       else o.devices.push(parseDevice(text));
+    },
+  ),
+  row(
+    'object',
+    'TYPE,id=ID[,PROP=VALUE...] or JSON',
+    'makes an object (-object help lists the types, TYPE,help its properties)',
+    (o, text) => {
+      if (isHelp(text)) o.info = 'objects';
+      else if (/^[^,{]+,(help|\?)$/.test(text)) o.info = { object: text.split(',')[0]! };
+      else o.objects.push(parseObject(text));
     },
   ),
   row('global', 'DRIVER.PROP=VALUE', 'default of a device property, or of migration.*', (o, text) => {
@@ -225,7 +235,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, boolean>> = {
   mtdblock: true,
   netdev: true,
   numa: true,
-  object: true,
   overcommit: true,
   parallel: true,
   perfmap: false,

@@ -1,5 +1,5 @@
 import type { BlockdevOption, DriveSpec } from '@sterna/block';
-import type { ChardevOption, CpuTopology, TranslationOptions } from '@sterna/core';
+import type { ChardevOption, CpuTopology, ObjectSpec, TranslationOptions } from '@sterna/core';
 
 /** Addressing and properties of a `-device`, as text; JSON values are turned into text. */
 export interface DeviceOption {
@@ -46,6 +46,8 @@ export interface SystemOptions {
   initrd?: string;
   append?: string;
   bios?: string;
+  /** User-creatable objects, in order. */
+  objects: ObjectSpec[];
   devices: DeviceOption[];
   blockdevs: BlockdevOption[];
   drives: DriveSpec[];
@@ -93,13 +95,16 @@ export interface SystemOptions {
     | 'devices'
     | 'accelerators'
     | 'accelerator-properties'
-    | { readonly device: string };
+    | 'objects'
+    | { readonly device: string }
+    | { readonly object: string };
 }
 
 /** Options of an empty command line. */
 export function emptyOptions(): SystemOptions {
   return {
     machine: {},
+    objects: [],
     devices: [],
     blockdevs: [],
     drives: [],

@@ -1,4 +1,5 @@
 import type { PageBudget, PagePlan, SentPages } from '../ram/page-sender.ts';
+import type { TlsClientSetup } from '../tls/channel-setup.ts';
 
 /** Where a channel's thread writes to. It is the only one that closes a descriptor it gets. */
 export type ThreadTarget =
@@ -14,6 +15,8 @@ export type ThreadTarget =
 export interface ThreadSetup {
   readonly name: string;
   readonly target: ThreadTarget;
+  /** How the channel is secured, if it is. */
+  readonly tls?: TlsClientSetup | undefined;
 }
 
 /** To the thread. Each request is answered under its number; they take effect in the order of sending. */
@@ -35,6 +38,8 @@ export interface ThreadSentPages extends SentPages {
 export interface ThreadAnswer {
   readonly id: number;
   readonly error?: string;
+  /** Whether the error is about securing the channel. */
+  readonly aboutTls?: boolean;
   /** Bytes that were read (undefined at the end), or pages that were sent. */
   readonly value?: Uint8Array | ThreadSentPages | undefined;
 }

@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './channel-thread-messages.ts';
 import { openOutput, type ThreadOutput } from './thread-output.ts';
 import { ThreadPages } from './thread-pages.ts';
+import { TlsFailure } from './tls-client.ts';
 
 /** Nice value of the thread: about a tenth of the weight of others. */
 const NICE = 10;
@@ -69,7 +70,11 @@ port.on('message', (request: ThreadRequest) => {
   perform(request).then(
     (value) => port.postMessage({ id, value } satisfies ThreadAnswer),
     (error: unknown) =>
-      port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ThreadAnswer),
+      port.postMessage({
+        id,
+        error: error instanceof Error ? error.message : String(error),
+        aboutTls: error instanceof TlsFailure,
+      } satisfies ThreadAnswer),
   );
 });
 

@@ -1,10 +1,11 @@
 import { lstat, unlink } from 'node:fs/promises';
 import net from 'node:net';
-import { TransportError, transportFailure } from '../errors.ts';
+import { type TlsError, TransportError, transportFailure } from '../errors.ts';
 import type { MigrationChannel, MigrationListener } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import { SocketReader } from './socket-reader.ts';
 import { StreamChannel } from './stream-channel.ts';
+import type { TlsAcceptor } from './tls-server.ts';
 
 /** An internet or unix socket address. */
 export type SocketAddress = Extract<MigrationAddress, { type: 'inet' | 'unix' }>;
@@ -15,11 +16,16 @@ export function socketChannel(name: string, socket: net.Socket): MigrationChanne
   return new StreamChannel({ name, readable: socket, writable: socket, failure: transportFailure });
 }
 
-/** Listens for one connection. A stale socket file is replaced. @throws TransportError */
-export async function listenSocket(address: SocketAddress): Promise<MigrationListener> {
+/**
+ * Listens for one connection; with `tls` for one that can be secured, while others are refused. A stale socket file is
+ * replaced.
+ *
+ * @throws TransportError
+ */
+export async function listenSocket(address: SocketAddress, tls?: TlsAcceptor): Promise<MigrationListener> {
   if (address.type === 'unix') await removeStaleSocket(address.path);
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  return listening(server, address.type === 'unix' ? { path: address.path } : inetOptions(address), address);
+  return listening(server, address.type === 'unix' ? { path: address.path } : inetOptions(address), address, tls);
 }
 
 /** Listens on a socket that was inherited, e.g. from a service manager. */
@@ -36,6 +42,7 @@ function listening(
   server: net.Server,
   options: net.ListenOptions & { fd?: number },
   address: MigrationAddress,
+  tls?: TlsAcceptor,
 ): Promise<MigrationListener> {
   const name = formatMigrationAddress(address);
   return new Promise((resolve, reject) => {
@@ -44,7 +51,7 @@ function listening(
     server.once('error', failed);
     server.listen({ ...options, backlog: 1 }, () => {
       server.removeListener('error', failed);
-      resolve(new SocketListener(server, address));
+      resolve(new SocketListener(server, address, tls));
     });
   });
 }
@@ -52,11 +59,13 @@ function listening(
 class SocketListener implements MigrationListener {
   readonly uri: string;
   readonly #accepted: Promise<net.Socket>;
+  readonly #tls: TlsAcceptor | undefined;
   readonly #server: net.Server;
   #closed: (error: Error) => void = () => {};
 
-  constructor(server: net.Server, address: MigrationAddress) {
+  constructor(server: net.Server, address: MigrationAddress, tls: TlsAcceptor | undefined) {
     this.#server = server;
+    this.#tls = tls;
     const bound = server.address();
     this.uri =
       'type' in address && address.type === 'inet' && bound !== null && typeof bound === 'object'
@@ -64,19 +73,27 @@ class SocketListener implements MigrationListener {
         : formatMigrationAddress(address);
     this.#accepted = new Promise((resolve, reject) => {
       this.#closed = reject;
-      server.once('connection', (socket) => {
+      let found = false;
+      const take = (socket: net.Socket) => {
+        // One stream is expected; whoever comes later is not part of it.
+        if (found) socket.destroy();
+        else resolve(socket);
+        found = true;
+      };
+      server.on('connection', (socket) => {
         // Until somebody accepts it; an early error is found by the first read.
         socket.on('error', () => {});
-        resolve(socket);
-        // One stream is expected; whoever comes later is not part of it.
-        server.on('connection', (other) => other.destroy());
+        if (tls === undefined || found) take(socket);
+        else tls.secure(this.uri, socket).then(take, (error: TlsError) => tls.refused(error));
       });
       server.once('error', reject);
     });
     this.#accepted.catch(() => {});
   }
   async accept(): Promise<MigrationChannel> {
-    const reader = new SocketReader(await this.#accepted);
+    const accepted = await this.#accepted;
+    if (this.#tls !== undefined) return socketChannel(this.uri, accepted);
+    const reader = new SocketReader(accepted);
     const { socket } = reader;
     socket.setNoDelay(true);
     return new StreamChannel({ name: this.uri, readable: socket, reader, writable: socket, failure: transportFailure });

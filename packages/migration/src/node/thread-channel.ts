@@ -1,9 +1,10 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { TransportError } from '../errors.ts';
+import { TlsError, TransportError } from '../errors.ts';
 import { ramKernelModule } from '../ram/kernel.ts';
 import type { PageBudget, PagePlan, PageSender, SentPages } from '../ram/page-sender.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import type { TlsClientSetup } from '../tls/channel-setup.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type {
   ThreadAnswer,
@@ -32,13 +33,13 @@ export class ThreadChannel implements MigrationChannel {
   #opened = false;
   #closed = false;
 
-  private constructor(name: string, target: ThreadTarget) {
+  private constructor(name: string, target: ThreadTarget, tls: TlsClientSetup | undefined) {
     this.name = name;
     this.bidirectional = target.kind !== 'file' && target.kind !== 'exec';
     const file = new URL(`./channel-thread${extname(import.meta.filename)}`, import.meta.url);
     this.#thread = new Worker(file, {
       name: 'migration',
-      workerData: { name, target } satisfies ThreadSetup,
+      workerData: { name, target, tls } satisfies ThreadSetup,
       trackUnmanagedFds: false,
     });
     this.#thread.on('message', (answer: ThreadAnswer) => this.#answered(answer));
@@ -46,10 +47,15 @@ export class ThreadChannel implements MigrationChannel {
     this.#thread.on('exit', () => this.#ended(`the thread of ${name} has ended`));
   }
 
-  /** Opens the target in a new thread. @throws TransportError, or the signal's reason */
-  static async open(name: string, target: ThreadTarget, signal: AbortSignal): Promise<ThreadChannel> {
+  /** Opens the target in a new thread, and secures it. @throws TransportError, TlsError, or the signal's reason */
+  static async open(
+    name: string,
+    target: ThreadTarget,
+    signal: AbortSignal,
+    tls?: TlsClientSetup,
+  ): Promise<ThreadChannel> {
     signal.throwIfAborted();
-    const channel = new ThreadChannel(name, target);
+    const channel = new ThreadChannel(name, target, tls);
     // The thread is going to want the kernels; while it starts there is time to compile them.
     ramKernelModule();
     const cancel = () => channel.abort(signal.reason as Error);
@@ -126,14 +132,14 @@ export class ThreadChannel implements MigrationChannel {
     return pending;
   }
 
-  #answered({ id, error, value }: ThreadAnswer): void {
+  #answered({ id, error, aboutTls, value }: ThreadAnswer): void {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     if (error === undefined) {
       pending?.resolve(value);
       return;
     }
-    this.#error ??= new TransportError(error);
+    this.#error ??= aboutTls === true ? new TlsError(error) : new TransportError(error);
     pending?.reject(this.#error);
   }
 

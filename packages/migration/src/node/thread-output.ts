@@ -4,6 +4,7 @@ import { closeSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import type { ThreadSetup, ThreadTarget } from './channel-thread-messages.ts';
 import { StreamChannel } from './stream-channel.ts';
+import { secureClient, securedFailure } from './tls-client.ts';
 
 /** The part of a migration channel that a thread carries. */
 export interface ThreadOutput {
@@ -16,14 +17,14 @@ export interface ThreadOutput {
 }
 
 /** Opens the target. @throws Error that says what could not be opened */
-export function openOutput({ name, target }: ThreadSetup): Promise<ThreadOutput> | ThreadOutput {
+export function openOutput({ name, target, tls }: ThreadSetup): Promise<ThreadOutput> | ThreadOutput {
   switch (target.kind) {
     case 'unix':
-      return connected(name, { path: target.path });
+      return connected(name, { path: target.path }, tls);
     case 'inet':
-      return connected(name, { host: target.host || 'localhost', port: target.port });
+      return connected(name, { host: target.host || 'localhost', port: target.port }, tls);
     case 'stream':
-      return socketOutput(name, new net.Socket({ fd: target.fd, allowHalfOpen: true }));
+      return socketOutput(name, new net.Socket({ fd: target.fd, allowHalfOpen: true }), tls);
     case 'file':
       return new FileOutput(name, target);
     case 'exec':
@@ -31,21 +32,23 @@ export function openOutput({ name, target }: ThreadSetup): Promise<ThreadOutput>
   }
 }
 
-function connected(name: string, to: net.NetConnectOpts): Promise<ThreadOutput> {
+function connected(name: string, to: net.NetConnectOpts, tls: ThreadSetup['tls']): Promise<ThreadOutput> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ ...to, allowHalfOpen: true });
     const refused = (error: Error) => reject(new Error(`cannot connect to ${name}: ${error.message}`));
     socket.once('error', refused);
     socket.once('connect', () => {
       socket.removeListener('error', refused);
-      resolve(socketOutput(name, socket));
+      resolve(socketOutput(name, socket, tls));
     });
   });
 }
 
-function socketOutput(name: string, socket: net.Socket): ThreadOutput {
+async function socketOutput(name: string, socket: net.Socket, tls: ThreadSetup['tls']): Promise<ThreadOutput> {
   socket.setNoDelay(true);
-  return new StreamChannel({ name, readable: socket, writable: socket });
+  if (tls === undefined) return new StreamChannel({ name, readable: socket, writable: socket });
+  const secured = await secureClient(name, socket, tls);
+  return new StreamChannel({ name, readable: secured, writable: secured, failure: securedFailure });
 }
 
 function execOutput(name: string, [command, ...args]: readonly string[]): ThreadOutput {

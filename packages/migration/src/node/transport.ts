@@ -1,5 +1,6 @@
-import { SternaError } from '@sterna/core';
+import { type ObjectContext, SternaError } from '@sterna/core';
 import { isDescriptorSet, type PassedDescriptors } from '@sterna/core/node';
+import type { TlsRequest } from '../tls/request.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import type { ThreadTarget } from './channel-thread-messages.ts';
@@ -8,21 +9,37 @@ import { execChannel } from './exec.ts';
 import { cutAt, FileReader, openForWriting } from './file.ts';
 import { listenSocket } from './socket.ts';
 import { ThreadChannel } from './thread-channel.ts';
+import { tlsAcceptor, tlsClient } from './tls-objects.ts';
+
+/** Where a transport finds what its user names. */
+export interface NodeTransportOptions {
+  /** Descriptors that clients passed, for `fd:NAME` and `file:/dev/fdset/N`; numbers are inherited ones. */
+  readonly passed?: PassedDescriptors;
+  /** TLS credentials and access lists. */
+  readonly objects?: ObjectContext;
+  /** Told what nobody waits for: who was not let in. */
+  readonly report?: (text: string) => void;
+}
 
 /** Channels of this host: tcp, unix, fd, exec and file. */
 export class NodeMigrationTransport implements MigrationTransport {
   readonly #passed: PassedDescriptors | undefined;
+  readonly #objects: ObjectContext;
+  readonly #report: (text: string) => void;
 
-  /** @param passed - Descriptors that clients passed, for `fd:NAME` and `file:/dev/fdset/N`; numbers are inherited ones. */
-  constructor(passed?: PassedDescriptors) {
+  constructor({ passed, objects, report }: NodeTransportOptions = {}) {
     this.#passed = passed;
+    this.#objects = objects ?? { find: () => undefined };
+    this.#report = report ?? (() => {});
   }
 
-  async connect(address: MigrationAddress, signal: AbortSignal): Promise<MigrationChannel> {
-    return ThreadChannel.open(formatMigrationAddress(address), await this.#target(address), signal);
+  async connect(address: MigrationAddress, signal: AbortSignal, tls?: TlsRequest): Promise<MigrationChannel> {
+    const setup = tls === undefined ? undefined : tlsClient(this.#objects, tls, address);
+    const target = await this.#target(address, setup !== undefined);
+    return ThreadChannel.open(formatMigrationAddress(address), target, signal, setup);
   }
 
-  async #target(address: MigrationAddress): Promise<ThreadTarget> {
+  async #target(address: MigrationAddress, secured: boolean): Promise<ThreadTarget> {
     switch (address.transport) {
       case 'exec':
         return { kind: 'exec', args: address.args };
@@ -35,13 +52,15 @@ export class NodeMigrationTransport implements MigrationTransport {
         return { kind: 'file', fd, position: offset };
       }
       case 'socket':
-        if (address.type === 'fd') return descriptorTarget(this.#number(address.str));
+        if (address.type === 'fd') return descriptorTarget(this.#number(address.str), secured);
         if (address.type === 'unix') return { kind: 'unix', path: address.path };
         return { kind: 'inet', host: address.host, port: address.port };
     }
   }
 
-  async listen(address: MigrationAddress): Promise<MigrationListener> {
+  async listen(address: MigrationAddress, tls?: TlsRequest): Promise<MigrationListener> {
+    const acceptor =
+      tls === undefined ? undefined : tlsAcceptor(this.#objects, tls, address, ({ message }) => this.#report(message));
     switch (address.transport) {
       case 'exec':
         return once(address, () => execChannel(address.args));
@@ -57,8 +76,8 @@ export class NodeMigrationTransport implements MigrationTransport {
         return once(address, () => channel);
       }
       case 'socket':
-        if (address.type === 'fd') return once(address, () => descriptorChannel(this.#number(address.str)));
-        return listenSocket(address);
+        if (address.type === 'fd') return once(address, () => descriptorChannel(this.#number(address.str), acceptor));
+        return listenSocket(address, acceptor);
     }
   }
 
@@ -73,6 +92,9 @@ export class NodeMigrationTransport implements MigrationTransport {
 }
 
 /** A listener for what needs no waiting. */
-function once(address: MigrationAddress, accept: () => MigrationChannel): MigrationListener {
+function once(
+  address: MigrationAddress,
+  accept: () => MigrationChannel | Promise<MigrationChannel>,
+): MigrationListener {
   return { uri: formatMigrationAddress(address), accept: async () => accept(), close: async () => {} };
 }

@@ -15,6 +15,7 @@ import { jobCommands } from './job-commands.ts';
 import { machineCommands } from './machine-commands.ts';
 import { memoryCommands } from './memory-commands.ts';
 import { migrationCommands } from './migration-commands.ts';
+import { objectCommands } from './object-commands.ts';
 import { snapshotCommands } from './snapshot-commands.ts';
 import { tracingCommands } from './tracing-commands.ts';
 import { yankCommands } from './yank-commands.ts';
@@ -46,6 +47,7 @@ export const COMMANDS = {
   ...monitorCommands,
   ...machineCommands,
   ...memoryCommands,
+  ...objectCommands,
   ...migrationCommands,
   ...tracingCommands,
   ...chardevCommands,

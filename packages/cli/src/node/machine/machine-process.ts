@@ -9,6 +9,7 @@ import {
   Scope,
   type ShutdownCause,
   SternaError,
+  UserObjects,
 } from '@sterna/core';
 import {
   hostTscFrequency,
@@ -65,6 +66,7 @@ export class MachineProcess {
   readonly #disks: Disks;
   readonly #monitors: Disposable[] = [];
   readonly #descriptors = new PassedDescriptors();
+  readonly #objects: UserObjects;
   readonly #gdb: GdbServer;
   readonly #tracing: MigrationTracing;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
@@ -77,9 +79,11 @@ export class MachineProcess {
     chardevs: CharDevices,
     disks: Disks,
     scope: Scope,
+    objects: UserObjects,
     translator: (RegionTranslator & Disposable) | undefined,
   ) {
     this.#plan = plan;
+    this.#objects = objects;
     this.#chardevs = chardevs;
     this.#disks = disks;
     const { promise, resolve } = Promise.withResolvers<number>();
@@ -98,7 +102,11 @@ export class MachineProcess {
       report: (text) => log('warn', 'migration', text),
     });
     this.controller = new MigrationController(migrationHost, {
-      transport: new NodeMigrationTransport(this.#descriptors),
+      transport: new NodeMigrationTransport({
+        passed: this.#descriptors,
+        objects,
+        report: (text) => log('warn', 'migration', text),
+      }),
       pace: new Pace(nodeEventLoop, nodeHostClock),
       wire: wireOf(plan),
       wireOverrides: globals.wire,
@@ -119,6 +127,7 @@ export class MachineProcess {
       disks.layer,
       chardevs.listing,
       this.#descriptors,
+      objects,
       {
         expectsIncoming: plan.incoming !== undefined,
         quit: (cause) => this.quit(cause),
@@ -154,11 +163,13 @@ export class MachineProcess {
     const scope = processScope(registry, translator);
     let disks: Disks | undefined;
     try {
+      const objects = new UserObjects((name) => registry.object(name));
+      for (const spec of plan.objects) objects.add(spec);
       disks = await Disks.open(plan, scope, registry, {
         event: (event) => running?.target.emit(event),
         report: (text) => log('warn', 'block', text),
       });
-      running = new MachineProcess(plan, chardevs, disks, scope, translator);
+      running = new MachineProcess(plan, chardevs, disks, scope, objects, translator);
       if (plan.gdb !== undefined) await running.#gdb.open(plan.gdb, '-gdb');
       return running;
     } catch (error) {
@@ -257,6 +268,7 @@ export class MachineProcess {
     await this.#chardevs.close();
     for (const monitor of this.#monitors) monitor[Symbol.dispose]();
     this.#descriptors[Symbol.dispose]();
+    this.#objects[Symbol.dispose]();
   }
 }
 

@@ -8,6 +8,7 @@ import {
   RingbufBackend,
   type ShutdownCause,
   SternaError,
+  type UserObjects,
 } from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
@@ -53,6 +54,7 @@ export class MachineTarget implements MonitorTarget {
   readonly jobs = new JobList((id, status) => this.emit({ event: 'JOB_STATUS_CHANGE', data: { status, id } }));
   readonly snapshots: Snapshots;
   readonly descriptors: PassedDescriptors;
+  readonly objects: UserObjects;
   readonly #layer: BlockLayer;
   readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
@@ -67,6 +69,7 @@ export class MachineTarget implements MonitorTarget {
     layer: BlockLayer,
     chardevs: readonly ChardevListing[],
     descriptors: PassedDescriptors,
+    objects: UserObjects,
     host: TargetHost,
   ) {
     this.snapshots = snapshots;
@@ -74,6 +77,7 @@ export class MachineTarget implements MonitorTarget {
     this.blocks = blocksOf(layer);
     this.#chardevs = chardevs;
     this.descriptors = descriptors;
+    this.objects = objects;
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;

@@ -10,6 +10,7 @@ import {
   type MachineConfig,
   type MachineSetup,
   type MachineType,
+  type ObjectSpec,
   type PluginRegistry,
   parseChardevOption,
   parseCpuModel,
@@ -35,6 +36,8 @@ export interface MachinePlan {
   readonly initrd: string | undefined;
   readonly append: string | undefined;
   readonly bios: string | undefined;
+  /** User-creatable objects, in order. */
+  readonly objects: readonly ObjectSpec[];
   readonly devices: readonly DeviceSpec[];
   /** Block nodes, before the drives and devices that use them. */
   readonly blockdevs: readonly BlockdevOption[];
@@ -89,6 +92,7 @@ export function planFromOptions(options: SystemOptions, registry: PluginRegistry
     initrd: options.initrd,
     append: options.append,
     bios: options.bios,
+    objects: options.objects,
     devices: options.devices.map((device) => deviceSpec(device, registry)),
     blockdevs: options.blockdevs,
     drives: options.drives,
@@ -180,6 +184,12 @@ export function planFromConfig(
     initrd: config.initrd,
     append: config.append,
     bios: config.bios,
+    objects: Object.entries(config.objects ?? {}).map(([id, { type, ...properties }]) => ({
+      type,
+      id,
+      properties,
+      text: false,
+    })),
     devices: config.devices ?? [],
     blockdevs: (config.blockdevs ?? []).map((spec) => ({ spec, text: false })),
     drives: [],
