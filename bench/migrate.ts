@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { delay, Vm } from '../tests/support/vm.ts';
 import { codecFigures, scanFigures } from './migrate-codec.ts';
+import { TLS_CASES } from './migrate-tls.ts';
 import { XBZRLE_CASE } from './migrate-xbzrle.ts';
 import { type Comparison, compare, table } from './stats.ts';
 import { type TickGuest, tickGuest } from './tick-guest.ts';
@@ -21,6 +22,10 @@ interface Case {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly capabilities?: readonly string[];
   readonly limitMs?: number;
+  /** What else each side needs before the migration. */
+  readonly prepare?: (vm: Vm, endpoint: 'client' | 'server') => Promise<void>;
+  /** `plain`: it is compared with our own migration without {@link Case.prepare}, instead of with QEMU's. */
+  readonly against?: 'plain';
   /** Whether the bytes that were sent are compared too. */
   readonly compareBytes?: boolean;
 }
@@ -46,6 +51,7 @@ const CASES: Readonly<Record<string, Case>> = {
     limitMs: 300_000,
   },
   xbzrle: XBZRLE_CASE,
+  ...TLS_CASES,
 };
 
 /** What one migration was like. */
@@ -117,6 +123,7 @@ async function measure(program: 'sterna' | 'qemu-new', image: string, given: Cas
     if (given.parameters !== undefined) await vm.qmp.executeAny('migrate-set-parameters', given.parameters);
     const capabilities = (given.capabilities ?? []).map((capability) => ({ capability, state: true }));
     await vm.qmp.executeAny('migrate-set-capabilities', { capabilities });
+    await given.prepare?.(vm, vm === source ? 'client' : 'server');
   }
   await delay(given.guest.busy === true ? WARM_UP_MS.busy : WARM_UP_MS.resting);
   const uri = `unix:${destination.directory}/m`;
@@ -171,7 +178,9 @@ try {
     writeFileSync(image, tickGuest(given.guest));
     const outcomes: Record<'ours' | 'peer', Outcome[]> = { ours: [], peer: [] };
     for (let pair = 0; pair < Number(values.pairs); pair++) {
-      if (values.peer !== 'none') outcomes.peer.push(await measure('qemu-new', image, given));
+      const { prepare: _, ...plain } = given;
+      if (given.against === 'plain') outcomes.peer.push(await measure('sterna', image, plain));
+      else if (values.peer !== 'none') outcomes.peer.push(await measure('qemu-new', image, given));
       outcomes.ours.push(await measure('sterna', image, given));
       for (const side of ['peer', 'ours'] as const)
         if (outcomes[side].length > 0) say(`${name} ${side} ${JSON.stringify(rounded(outcomes[side].at(-1)!))}`);
@@ -186,7 +195,7 @@ console.log(values.json ? JSON.stringify(rows) : table(rows));
 
 function comparisons(
   name: string,
-  { guest, parameters, compareBytes }: Case,
+  { guest, parameters, compareBytes, against }: Case,
   ours: readonly Outcome[],
   peer: readonly Outcome[],
 ) {
@@ -194,7 +203,7 @@ function comparisons(
     compare(
       `${name}: ${figure}`,
       unit,
-      values.peer,
+      against ?? values.peer,
       ours.map(pick),
       (peer.length > 0 ? peer : ours).map(pick),
       lowerIsBetter,
