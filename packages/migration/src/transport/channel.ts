@@ -1,9 +1,6 @@
 import type { MultifdInput } from '../multifd/incoming.ts';
 import type { SharePlan } from '../multifd/page-method.ts';
 import type { ShareWorker } from '../multifd/page-share.ts';
-import type { MultifdInput } from '../multifd/incoming.ts';
-import type { SharePlan } from '../multifd/page-method.ts';
-import type { ShareWorker } from '../multifd/page-share.ts';
 import type { PagePlan, PageSender } from '../ram/page-sender.ts';
 import type { TlsRequest } from '../tls/request.ts';
 import type { MigrationAddress } from './uri.ts';
@@ -37,8 +34,6 @@ export interface MigrationChannel {
   pageSender?(plan: PagePlan): PageSender;
   /** Sends a share of RAM's pages, as a multifd channel, from a thread of its own; absent on channels without one. */
   shareWorker?(plan: SharePlan): ShareWorker;
-  /** Sends a share of RAM's pages, as a multifd channel, from a thread of its own; absent on channels without one. */
-  shareWorker?(plan: SharePlan): ShareWorker;
   /** No more writes: resolves when all written bytes are out of our hands. Reading goes on. */
   end(): Promise<void>;
   /** Gives up at once; pending and later calls fail with `reason`. Safe to call at any time, also twice. */
@@ -62,28 +57,11 @@ export interface IncomingConnection {
   drop(): void;
 }
 
-/** A connection whose use is not known yet. One of its methods is to be called, once. */
-export interface IncomingConnection {
-  /**
-   * The first four bytes, which are not taken; undefined when the connection has ended before. Absent where they cannot be
-   * looked at.
-   */
-  magic?(): Promise<number | undefined>;
-  /** Uses it as a main channel. */
-  main(): MigrationChannel;
-  /** Uses it as a multifd channel. */
-  multifd(): MultifdInput;
-  /** Ends it. */
-  drop(): void;
-}
-
 /** Waits for incoming channels. */
 export interface MigrationListener {
   /** The address really bound, as a uri, e.g. with the port chosen by the system. */
   readonly uri: string;
   accept(): Promise<MigrationChannel>;
-  /** The next of several connections; absent where there is only one. @throws TransportError once it is closed */
-  next?(): Promise<IncomingConnection>;
   /** The next of several connections; absent where there is only one. @throws TransportError once it is closed */
   next?(): Promise<IncomingConnection>;
   close(): Promise<void>;
