@@ -14,6 +14,7 @@ import { tlsRequest } from './tls/request.ts';
 import { type AttemptFacts, type MigrationProbe, MigrationProbes, type MigrationSide } from './trace/probe.ts';
 import type { MigrationChannel, MigrationListener, MigrationTransport } from './transport/channel.ts';
 import { type MigrationAddress, parseMigrationUri } from './transport/uri.ts';
+import { Rehearsal } from './vmstate/rehearse.ts';
 import { type WireGeneration, type WireProperties, wireProperties } from './wire.ts';
 
 /** What a controller needs beside the machine. */
@@ -68,6 +69,7 @@ export class MigrationController {
   readonly #host: MigrationHost;
   readonly #options: ControllerOptions;
   readonly #wire: WireProperties;
+  readonly #rehearsal: Rehearsal;
   #parameters: MigrationParameters = defaultParameters();
   #outgoing: Outgoing | undefined;
   #incoming: Incoming | undefined;
@@ -75,6 +77,7 @@ export class MigrationController {
   constructor(host: MigrationHost, options: ControllerOptions) {
     this.#host = host;
     this.#options = options;
+    this.#rehearsal = new Rehearsal(host, options.pace);
     this.#wire = wireProperties(options.wire ?? 'compat', options.wireOverrides);
     host.followMigration?.(() => isMigrating(this.#outgoing?.attempt.status.value ?? 'none'));
   }
@@ -132,6 +135,8 @@ export class MigrationController {
 
   async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
     this.checkMigrate();
+    // While the channel opens there is time.
+    this.#rehearsal.start();
     const probe = this.probes.active;
     const attempt = new Attempt((status) => {
       probe?.status('source', status);
@@ -171,6 +176,7 @@ export class MigrationController {
       capabilities: this.capabilities,
       parameters: () => this.#parameters,
       pace: this.#options.pace,
+      rehearsal: this.#rehearsal,
       attempt,
       ...(probe === undefined ? {} : { probe }),
     });
@@ -302,6 +308,7 @@ export class MigrationController {
       error: undefined,
     };
     this.#incoming = incoming;
+    this.#rehearsal.start();
     incoming.status.move('none', 'setup');
     return incoming;
   }
@@ -317,7 +324,7 @@ export class MigrationController {
         channel,
         capabilities: this.capabilities,
         wire: this.#wire,
-        pace: this.#options.pace,
+        rehearsal: this.#rehearsal,
         status: incoming.status,
         autostart: () => this.autostart,
       });

@@ -4,6 +4,7 @@ import type { RamLoader } from '../ram/load.ts';
 import type { GlobalState } from '../sections/global-state.ts';
 import type { StreamReader } from '../stream/reader.ts';
 import type { MigrationProbe } from '../trace/probe.ts';
+import type { Rehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
 import type { ReturnPathWriter } from './return-path.ts';
 
@@ -20,8 +21,8 @@ export interface DestinationContext {
   readonly byId: Map<number, LoadedSection>;
   /** Names of sections seen, `idstr/instance`. */
   readonly seen: Set<string>;
-  /** Set with the first device that is sent whole: the guest has stopped, or is about to. */
-  devicesArrive: boolean;
+  /** Ends with the first device that is sent whole: the guest has stopped, or is about to. */
+  readonly rehearsal: Rehearsal | undefined;
   returnPath: ReturnPathWriter | undefined;
   /** Who measures this migration, if anybody does. */
   readonly probe: MigrationProbe | undefined;

@@ -6,12 +6,10 @@
  * Nothing runs the guest before `takeOver`: up to there a failure leaves a stopped machine that says what was wrong,
  * and a source that listens is told.
  */
-import { isVmStateTable } from '@sterna/core';
 import type { Capabilities } from '../capabilities.ts';
 import { deviceHook } from '../device-hook.ts';
 import { messageOf } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
-import type { Pace } from '../pace.ts';
 import { RamArea } from '../ram/blocks.ts';
 import { RamLoader } from '../ram/load.ts';
 import { GlobalState } from '../sections/global-state.ts';
@@ -19,7 +17,7 @@ import type { StatusCell } from '../status.ts';
 import { StreamReader } from '../stream/reader.ts';
 import type { MigrationProbe } from '../trace/probe.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
-import { startRehearsal } from '../vmstate/rehearse.ts';
+import type { Rehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
 import { checkComplete } from './check-complete.ts';
 import type { DestinationContext } from './context.ts';
@@ -35,7 +33,7 @@ export interface DestinationOptions {
   readonly capabilities: Capabilities;
   /** What this side expects of framing. */
   readonly wire: WireProperties;
-  readonly pace: Pace;
+  readonly rehearsal?: Rehearsal;
   readonly status: StatusCell;
   /** Who measures this migration. */
   readonly probe?: MigrationProbe | undefined;
@@ -53,7 +51,6 @@ export async function runDestination(options: DestinationOptions): Promise<void>
   const { status } = options;
   try {
     status.move('setup', 'active');
-    rehearse(ctx, options.pace);
     await readHeader(ctx);
     setUpDevices(ctx);
     await readSections(ctx);
@@ -78,7 +75,8 @@ export function makeContext({
   capabilities,
   wire,
   probe,
-}: Omit<DestinationOptions, 'pace' | 'status' | 'autostart'>): DestinationContext {
+  rehearsal,
+}: Omit<DestinationOptions, 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
   const asked = capabilities.has('switchover-ack')
@@ -94,19 +92,11 @@ export function makeContext({
     globalState: new GlobalState(),
     byId: new Map(),
     seen: new Set(),
-    devicesArrive: false,
+    rehearsal,
     returnPath: undefined,
     probe,
     unapproved: new Set(asked.map(({ state }) => state)),
   };
-}
-
-/** While RAM comes there is time for what would be slow when the devices come. */
-function rehearse(ctx: DestinationContext, pace: Pace): void {
-  const devices = ctx.sections.flatMap(({ vmstate, ...rest }) =>
-    isVmStateTable(vmstate) ? [{ ...rest, table: vmstate }] : [],
-  );
-  startRehearsal({ host: ctx.host, pace, devices, enough: () => ctx.devicesArrive });
 }
 
 /** Tells live devices that their state comes. */

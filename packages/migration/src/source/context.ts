@@ -15,6 +15,7 @@ import type { StreamWriter } from '../stream/writer.ts';
 import type { MigrationProbe } from '../trace/probe.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type { DeviceDescription, StructDescription } from '../vmstate/describe.ts';
+import type { Rehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
 import type { AutoConverge } from './auto-converge.ts';
 import type { FairShares } from './fair-shares.ts';
@@ -74,6 +75,8 @@ export interface SourceContext {
   readonly full: readonly FullEntry[];
   readonly globalState: GlobalState;
   readonly rate: RateLimit;
+  /** The guest is not stopped before it is over. */
+  readonly rehearsal?: Rehearsal | undefined;
   returnPath: ReturnPathReader | undefined;
   /** Descriptions collected on the way. */
   configuration: StructDescription | undefined;

@@ -8,7 +8,6 @@
  */
 import { beginSection, endSection } from '../stream/sections.ts';
 import { tellWindow } from '../trace/window.ts';
-import { startRehearsal } from '../vmstate/rehearse.ts';
 import { FORCED_SYNC_MS } from './auto-converge.ts';
 import type { LiveEntry, SourceContext } from './context.ts';
 import { Convergence } from './convergence.ts';
@@ -26,23 +25,16 @@ const LIMIT_POLL_MS = 10;
 /** Runs until the switchover may happen. */
 export async function iterate(ctx: SourceContext): Promise<void> {
   const convergence = new Convergence();
-  const rehearsed = rehearse(ctx);
   using _policy = followPolicy(ctx, () => pendingEstimate(ctx));
   for (let first = 0; ; first++) {
     ctx.signal.throwIfAborted();
     ctx.writer.check();
     updateRates(ctx);
-    if (decide(ctx, convergence) && rehearsed()) return;
+    if (decide(ctx, convergence) && ctx.rehearsal?.over !== false) return;
     await serveDevices(ctx, first);
     await ctx.pace.turn();
     await holdRate(ctx);
   }
-}
-
-/** The devices' part of the stream, once without an effect. */
-function rehearse({ host, pace, full, signal }: SourceContext): () => boolean {
-  const devices = full.map(({ header, table, state }) => ({ ...header, table, state }));
-  return startRehearsal({ host, pace, devices, enough: () => signal.aborted });
 }
 
 /** Whether to switch over now. Looks closely (and starts a new round) only when the cheap estimate is promising. */

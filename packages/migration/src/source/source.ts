@@ -26,6 +26,7 @@ import type { StatusCell } from '../status.ts';
 import { StreamWriter } from '../stream/writer.ts';
 import type { MigrationProbe } from '../trace/probe.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+import type { Rehearsal } from '../vmstate/rehearse.ts';
 import type { WireProperties } from '../wire.ts';
 import { AutoConverge } from './auto-converge.ts';
 import { cleanup, notifyEnd } from './cleanup.ts';
@@ -57,6 +58,7 @@ export interface ContextOptions {
   readonly counters: MigrationCounters;
   readonly signal: AbortSignal;
   readonly continueSwitchover: Promise<void>;
+  readonly rehearsal?: Rehearsal;
   /** Who measures this migration. */
   readonly probe?: MigrationProbe;
   /** Gives the migration up; without it, only its channel. */

@@ -1,5 +1,5 @@
-import type { VmStateTable } from '@sterna/core';
-import type { MigrationHost, SectionName } from '../host.ts';
+import { isVmStateTable } from '@sterna/core';
+import type { MigrationHost } from '../host.ts';
 import type { Pace } from '../pace.ts';
 import { StreamWriter } from '../stream/writer.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
@@ -20,53 +20,60 @@ const nowhere: MigrationChannel = {
   close: async () => {},
 };
 
-/** A device of the rehearsal. */
-export interface RehearsedDevice extends SectionName {
-  // biome-ignore lint/suspicious/noExplicitAny: tables of every device share one list; the pair was checked where it was declared
-  readonly table: VmStateTable<any>;
-  readonly state: object;
-}
-
-/** What a rehearsal is made of. */
-export interface RehearsalOptions {
-  readonly host: Pick<MigrationHost, 'slowAtFirst'>;
-  readonly pace: Pace;
-  readonly devices: readonly RehearsedDevice[];
-  /** Asked before each device: is it too late? */
-  readonly enough: () => boolean;
-}
-
 /**
- * Saves every device to nowhere while nobody waits, one device in each turn of the loop. JavaScript is compiled when it first
- * runs, and a table's fields are made when they are first wanted; without a rehearsal both happen while the guest stands
- * still, and take most of its pause. That goes for the destination too: the tables that it loads by are the same.
+ * Saves every device to nowhere while nobody waits, one device in each turn of the loop; once for each machine, since the
+ * second time is not slow any more. JavaScript is compiled when it first runs, and a table's fields are made when they are
+ * first wanted; without a rehearsal both happen while the guest stands still, and take most of its pause. That goes for the
+ * destination too: the tables that it loads by are the same.
  *
  * A device that cannot be saved is no error yet: it may be another matter when the guest has stopped.
- *
- * @returns a function that tells whether the rehearsal is over
  */
-export function startRehearsal({ host, pace, devices, enough }: RehearsalOptions): () => boolean {
-  let over = host.slowAtFirst !== true;
-  const run = async (): Promise<void> => {
+export class Rehearsal {
+  readonly #host: Pick<MigrationHost, 'slowAtFirst' | 'sections'>;
+  readonly #pace: Pace;
+  #begun = false;
+  #over = false;
+
+  constructor(host: Pick<MigrationHost, 'slowAtFirst' | 'sections'>, pace: Pace) {
+    this.#host = host;
+    this.#pace = pace;
+  }
+
+  /** Whether a guest would not gain by waiting for it. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Begins, unless it has begun before or nothing is slow here. */
+  start(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#over = this.#host.slowAtFirst !== true;
+    if (this.#over) return;
+    void this.#run().finally(() => this.stop());
+  }
+
+  /** The real thing begins. */
+  stop(): void {
+    this.#over = true;
+  }
+
+  async #run(): Promise<void> {
     for (let round = 0; round < ROUNDS; round++) {
       const writer = new StreamWriter(nowhere, new Uint8Array(2 ** 18));
-      const descriptions: DeviceDescription[] = [];
-      for (const { idstr, instanceId, table, state } of devices) {
-        await pace.turn();
-        if (enough()) return;
+      const devices: DeviceDescription[] = [];
+      for (const { idstr, instanceId, vmstate: table, state } of this.#host.sections()) {
+        if (!isVmStateTable(table)) continue;
+        await this.#pace.turn();
+        if (this.#over) return;
         try {
           if (table.needed?.(state) === false) continue;
-          descriptions.push({ name: idstr, instance_id: instanceId, ...saveVmState(writer, table, state) });
+          devices.push({ name: idstr, instance_id: instanceId, ...saveVmState(writer, table, state) });
         } catch {
           // Said when it counts.
         }
       }
-      vmDescriptionJson({ page_size: 4096, devices: descriptions });
+      vmDescriptionJson({ page_size: 4096, devices });
     }
-  };
-  if (!over)
-    void run().finally(() => {
-      over = true;
-    });
-  return () => over;
+  }
 }

@@ -1,6 +1,6 @@
 import type { VmStateTable } from '@sterna/core';
 import { describe, expect, test } from 'vitest';
-import { startRehearsal } from '../../src/vmstate/rehearse.ts';
+import { Rehearsal } from '../../src/vmstate/rehearse.ts';
 import { SimLoop } from '../support/sim-loop.ts';
 
 function device(idstr: string, read: () => number, needed = true) {
@@ -18,7 +18,7 @@ function device(idstr: string, read: () => number, needed = true) {
       throw new Error('a rehearsal changes nothing');
     },
   };
-  return { idstr, instanceId: 0, table, state };
+  return { idstr, instanceId: 0, vmstate: table, state };
 }
 
 /** Saves two devices, one that fails and one that is not needed. */
@@ -29,6 +29,7 @@ async function rehearsal(slowAtFirst: boolean, most = Number.POSITIVE_INFINITY) 
   const saves = (name: string) =>
     device(name, () => {
       saved.push(name);
+      if (saved.length === most) rehearsal.stop();
       return 1;
     });
   const devices = [
@@ -39,10 +40,11 @@ async function rehearsal(slowAtFirst: boolean, most = Number.POSITIVE_INFINITY) 
     device('absent', () => saved.push('absent'), false),
     saves('two'),
   ];
-  const over = startRehearsal({ host: { slowAtFirst }, pace, devices, enough: () => saved.length >= most });
-  const atOnce = over();
+  const rehearsal = new Rehearsal({ slowAtFirst, sections: () => devices }, pace);
+  for (let times = 0; times < 2; times++) rehearsal.start();
+  const atOnce = rehearsal.over;
   await loop.run(pace.sleep(100, new AbortController().signal));
-  return { saved, atOnce, over: over() };
+  return { saved, atOnce, over: rehearsal.over };
 }
 
 describe('a rehearsal', () => {
@@ -52,7 +54,7 @@ describe('a rehearsal', () => {
     expect(rest).toEqual({ atOnce: false, over: true });
   });
 
-  test('ends early when it is too late', async () => {
+  test('ends when the real thing begins', async () => {
     expect(await rehearsal(true, 3)).toEqual({ saved: ['one', 'two', 'one'], atOnce: false, over: true });
   });
 
