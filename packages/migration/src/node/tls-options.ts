@@ -22,10 +22,20 @@ const X509_CIPHERS = [
 /** OpenSSL counts them as no security at all, which is right: nobody is known. */
 const ANONYMOUS_CIPHERS = 'ADH-AES128-GCM-SHA256:ADH-AES256-GCM-SHA384:@SECLEVEL=0';
 
-/** Options of a secure context. */
+/**
+ * In TLS 1.3 OpenSSL's server sends session tickets after the handshake, and Node has no way to stop it. A QEMU without a
+ * return path never reads them: when it closes its socket at the end, the kernel answers with a reset because of them, and
+ * what we have not read yet of the stream is gone.
+ */
+const SERVER_VERSION = 'TLSv1.2';
+
+/** Options of a secure context. @throws RangeError when a server is not to speak TLS 1.2 */
 export function contextOptions({ material, versions, endpoint, dhParameters }: TlsCredentials): SecureContextOptions {
+  if (endpoint === 'server' && versions.min > SERVER_VERSION)
+    throw new RangeError("a server needs TLS 1.2 here, which 'priority' leaves out");
   const dh = endpoint === 'server' ? { dhparam: dhParameters ?? 'auto' } : {};
-  const common = { minVersion: versions.min, maxVersion: versions.max, ...dh };
+  const maxVersion = endpoint === 'server' ? SERVER_VERSION : versions.max;
+  const common = { minVersion: versions.min, maxVersion, ...dh };
   switch (material.type) {
     case 'psk':
       return { ...common, ciphers: PSK_CIPHERS };
