@@ -10,6 +10,10 @@ const COMMANDS: Readonly<Record<string, { readonly help: string; load(): Promise
     help: 'moves a running machine to another process',
     load: async () => (await import('./commands/migrate.ts')).migrateCommand,
   },
+  report: {
+    help: 'says what a migration did, from its trace',
+    load: async () => (await import('./commands/report.ts')).reportCommand,
+  },
   stream: {
     help: 'looks into a migration stream',
     load: async () => (await import('./commands/stream.ts')).streamCommand,
