@@ -9,7 +9,7 @@ export function syncRam(ctx: SourceContext): void {
   const { counters, dirtying, pace } = ctx;
   const fresh = ctx.ram.sync();
   dirtying.pages += fresh;
-  ctx.probe?.pass(counters.syncCount, fresh, ctx.ram.remaining);
+  ctx.probe?.pass(counters.syncCount, fresh, ctx.ram.remaining, ctx.writer.transferred);
   counters.dirtyBytesLastSync = ctx.ram.remaining;
   dirtying.syncedAt = pace.now();
   const period = dirtying.syncedAt - dirtying.since;

@@ -70,9 +70,9 @@ export interface MigrationProbe {
    * RAM was looked through: a new pass begins.
    *
    * @param dirtied pages that were written since, and were clean before
-   * @param remaining bytes to be sent now
+   * @param remaining bytes to be sent now; @param sent bytes of the stream so far
    */
-  pass(pass: number, dirtied: number, remaining: number): void;
+  pass(pass: number, dirtied: number, remaining: number, sent: number): void;
   /** A window of measurement of so many ms has ended; the counters are up to date. */
   window(ms: number): void;
   /** The guest is kept from running in this percentage of the time. */
@@ -134,8 +134,8 @@ class Several implements MigrationProbe {
   point(point: TracePoint): void {
     for (const probe of this.#list) probe.point(point);
   }
-  pass(pass: number, dirtied: number, remaining: number): void {
-    for (const probe of this.#list) probe.pass(pass, dirtied, remaining);
+  pass(pass: number, dirtied: number, remaining: number, sent: number): void {
+    for (const probe of this.#list) probe.pass(pass, dirtied, remaining, sent);
   }
   window(ms: number): void {
     for (const probe of this.#list) probe.window(ms);

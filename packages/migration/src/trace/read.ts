@@ -5,7 +5,7 @@ import { TRACE_VERSION, type Trace, type TraceHeader, type TraceRecord } from '.
 const NUMBERS: Readonly<Record<string, readonly string[]>> = {
   status: [],
   point: [],
-  pass: ['pass', 'dirtied', 'remaining'],
+  pass: ['pass', 'dirtied', 'remaining', 'sent'],
   window: ['ms', 'throttle', 'expectedDowntime'],
   throttle: ['percentage'],
   section: ['ms', 'instance', 'id', 'offset', 'bytes'],
@@ -46,7 +46,7 @@ export function readTrace(text: string, name: string): Trace {
     records.push(record as unknown as TraceRecord);
   }
   return {
-    header: { by: '', date: '', channel: '', capabilities: [], ...header } as TraceHeader,
+    header: { by: '', date: '', channel: '', connected: 0, capabilities: [], ...header } as TraceHeader,
     records,
     complete: records.at(-1)?.type === 'end',
   };

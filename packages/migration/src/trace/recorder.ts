@@ -72,6 +72,7 @@ export class TraceRecorder implements MigrationProbe {
       date: date().toISOString(),
       clock: this.#clock,
       channel,
+      connected: now() - this.#clock,
       capabilities,
     };
     this.#lines = [header];
@@ -92,8 +93,8 @@ export class TraceRecorder implements MigrationProbe {
     this.#lines.push({ type: 'point', t: this.#now(), point });
   }
 
-  pass(pass: number, dirtied: number, remaining: number): void {
-    this.#lines.push({ type: 'pass', t: this.#now(), pass, dirtied, remaining });
+  pass(pass: number, dirtied: number, remaining: number, sent: number): void {
+    this.#lines.push({ type: 'pass', t: this.#now(), pass, dirtied, remaining, sent });
   }
 
   window(ms: number): void {

@@ -27,6 +27,8 @@ export interface TraceHeader {
   readonly clock: number;
   /** What the channel is called, and capabilities that are on. */
   readonly channel: string;
+  /** When the channel was there. */
+  readonly connected: number;
   readonly capabilities: readonly string[];
 }
 
@@ -53,6 +55,8 @@ export type TraceRecord =
       readonly pass: number;
       readonly dirtied: number;
       readonly remaining: number;
+      /** Bytes of the stream before it. */
+      readonly sent: number;
     }
   /** Figures at the end of a window of measurement of so many ms; `ram` is that of `query-migrate`. */
   | {

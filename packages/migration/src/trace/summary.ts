@@ -1,4 +1,5 @@
 /** What one or two traces say about a migration: the data behind every report. */
+import { PAGE } from '../ram/blocks.ts';
 import { alignClocks, type ClockAlignment } from './align.ts';
 import type { MigrationSide } from './probe.ts';
 import type { Trace, TraceParts, TraceRecord } from './schema.ts';
@@ -14,7 +15,7 @@ export interface PassSummary {
   readonly dirtied: number;
   /** Bytes to send when it began. */
   readonly remaining: number;
-  /** Bytes of the stream while it lasted, as far as windows tell. */
+  /** Bytes of the stream while it lasted. */
   readonly sent: number;
 }
 
@@ -24,8 +25,6 @@ export interface WindowSummary {
   readonly remaining: number;
   /** Bytes per second in this window. */
   readonly rate: number;
-  /** Bytes per second that the guest dirties. */
-  readonly dirtyRate: number;
   readonly throttle: number;
   readonly expectedDowntime: number;
 }
@@ -53,7 +52,11 @@ export interface MigrationSummary {
   readonly capabilities: readonly string[];
   readonly sides: readonly MigrationSide[];
   readonly complete: boolean;
+  /** From the channel to the end; the end of the timeline, which begins before there is a channel. */
   readonly totalMs: number;
+  readonly endMs: number;
+  /** How long it took to get the channel. */
+  readonly connectMs: number;
   readonly setupMs?: number;
   /** Pause of the guest: from its stop to its start over there when both sides are known, else as the source saw it. */
   readonly pauseMs?: number;
@@ -72,6 +75,8 @@ export interface MigrationSummary {
     readonly xbzrlePages: number;
   };
   readonly passes: readonly PassSummary[];
+  /** Bytes per second that the guest dirtied between two passes. */
+  readonly dirtied: readonly { readonly from: number; readonly to: number; readonly rate: number }[];
   readonly windows: readonly WindowSummary[];
   readonly throttle: readonly { readonly t: number; readonly percentage: number }[];
   readonly states: readonly { readonly side: MigrationSide; readonly t: number; readonly status: string }[];
@@ -80,6 +85,9 @@ export interface MigrationSummary {
   readonly parts: readonly TraceParts[];
   readonly alignment?: ClockAlignment;
 }
+
+/** Passes that follow each other sooner are taken together for rates, in ms. */
+const SHORTEST_MS = 20;
 
 /** Steps of the pause between two moments. */
 const STEPS: Readonly<Record<MigrationSide, readonly (readonly [from: string, to: string, name: string])[]>> = {
@@ -119,6 +127,7 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
   const seen = point(source, 'answered') ?? point(source, 'committed');
   const pauseMs = both ? started + shift - stop : stop !== undefined && seen !== undefined ? seen - stop : undefined;
   const ram = end?.ram ?? windows.at(-1)?.ram;
+  const passes = source === undefined ? [] : passesOf(source);
   const xbzrle = windows.findLast((window) => window.xbzrle !== undefined)?.xbzrle;
   return {
     status: last(main, 'status')?.status ?? 'unknown',
@@ -129,7 +138,9 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
     capabilities: main.header.capabilities,
     sides: (['source', 'destination'] as const).filter((side) => traces[side] !== undefined),
     complete: [source, destination].every((trace) => trace?.complete !== false),
-    totalMs: main.records.at(-1)?.t ?? 0,
+    totalMs: (main.records.at(-1)?.t ?? 0) - main.header.connected,
+    endMs: main.records.at(-1)?.t ?? 0,
+    connectMs: main.header.connected,
     ...(end?.setupTime === undefined ? {} : { setupMs: end.setupTime }),
     ...(pauseMs === undefined ? {} : { pauseMs }),
     pauseOfBoth: both,
@@ -144,12 +155,12 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
       zeroPages: ram?.duplicate ?? 0,
       xbzrlePages: xbzrle?.pages ?? 0,
     },
-    passes: source === undefined ? [] : passesOf(source),
+    passes,
+    dirtied: dirtyRates(passes),
     windows: windows.map(({ t, ram: figures, throttle, expectedDowntime }) => ({
       t,
       remaining: figures.remaining,
       rate: (figures.mbps * 1e6) / 8,
-      dirtyRate: figures['dirty-pages-rate'] * figures['page-size'],
       throttle,
       expectedDowntime,
     })),
@@ -174,21 +185,27 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
 
 function passesOf(source: Trace): PassSummary[] {
   const passes = ofType(source, 'pass');
-  const windows = ofType(source, 'window');
   const end = point(source, 'flushed') ?? source.records.at(-1)?.t ?? 0;
-  const sentAt = (t: number) => windows.findLast((window) => window.t <= t)?.ram.transferred ?? 0;
-  const total = last(source, 'end')?.ram?.transferred ?? windows.at(-1)?.ram.transferred ?? 0;
-  return passes.map(({ t, pass, dirtied, remaining }, i) => {
-    const next = passes[i + 1]?.t;
-    return {
-      pass,
-      begin: t,
-      ms: (next ?? end) - t,
-      dirtied,
-      remaining,
-      sent: Math.max(0, (next === undefined ? total : sentAt(next)) - sentAt(t)),
-    };
+  const total = last(source, 'end')?.ram?.transferred ?? last(source, 'window')?.ram.transferred ?? 0;
+  return passes.map(({ t, pass, dirtied, remaining, sent }, i) => {
+    const next = passes[i + 1];
+    const ms = (next?.t ?? end) - t;
+    return { pass, begin: t, ms, dirtied, remaining, sent: Math.max(0, (next?.sent ?? total) - sent) };
   });
+}
+
+/** What the guest dirtied between passes, as far as they are far enough from each other to say something. */
+function dirtyRates(passes: readonly PassSummary[]): { from: number; to: number; rate: number }[] {
+  const rates: { from: number; to: number; rate: number }[] = [];
+  let pages = 0;
+  let from = passes[0]?.begin ?? 0;
+  for (const { begin, dirtied } of passes.slice(1)) {
+    pages += dirtied;
+    if (begin - from < SHORTEST_MS) continue;
+    rates.push({ from, to: begin, rate: (pages * PAGE * 1000) / (begin - from) });
+    [pages, from] = [0, begin];
+  }
+  return rates;
 }
 
 /** The moments of the pause, and within them the sections. */
