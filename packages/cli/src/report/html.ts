@@ -3,7 +3,7 @@ import type { MigrationSummary, PauseStep } from '@sterna/migration';
 import { countText, sizeText, timeText } from './format.ts';
 import { STYLE } from './style.ts';
 import { type Bar, lineChart, markup, shareBar, timeline } from './svg.ts';
-import { alignmentText, headline, kinds } from './text.ts';
+import { alignmentText, dirtyRateAt, headline, kinds } from './text.ts';
 
 /** Rows of a table of windows; a longer one is thinned out. */
 const MOST_WINDOWS = 240;
@@ -53,6 +53,7 @@ function facts(summary: MigrationSummary): string {
     sides,
     bytes,
     totalMs,
+    connectMs,
     pauseMs,
     passes: list,
     setupMs,
@@ -67,6 +68,7 @@ function facts(summary: MigrationSummary): string {
   if (aligned !== undefined) paragraphs.push(`<p class="quiet">${markup(aligned)}</p>`);
   const figures = [
     ['total', timeText(totalMs)],
+    ['connecting', timeText(connectMs)],
     ...(pauseMs === undefined ? [] : [['pause of the guest', timeText(pauseMs)]]),
     ...(setupMs === undefined ? [] : [['setup', timeText(setupMs)]]),
     ...(bytes.total === 0 ? [] : [['sent', sizeText(bytes.total)]]),
@@ -79,7 +81,7 @@ function facts(summary: MigrationSummary): string {
   return `${paragraphs.join('\n')}\n<dl class="figures">${list2}</dl>`;
 }
 
-function ram({ windows, passes: list, totalMs }: MigrationSummary): string {
+function ram({ windows, passes: list, endMs }: MigrationSummary): string {
   const points = [
     ...list.map(({ begin, remaining }) => [begin, remaining] as const),
     ...windows.map(({ t, remaining }) => [t, remaining] as const),
@@ -91,7 +93,7 @@ function ram({ windows, passes: list, totalMs }: MigrationSummary): string {
     description: `It begins with ${sizeText(points[0]![1])} and is looked through ${list.length} times; the table of passes has the figures.`,
     series: [{ name: 'to be sent', style: 'a', points }],
     marks: list.map(({ pass, begin }) => ({ t: begin, label: `pass ${pass}` })),
-    end: totalMs,
+    end: endMs,
     value: sizeText,
     sizes: true,
   });
@@ -102,29 +104,34 @@ function ram({ windows, passes: list, totalMs }: MigrationSummary): string {
   );
 }
 
-function rates({ windows, passes: list, totalMs }: MigrationSummary): string {
+function rates(summary: MigrationSummary): string {
+  const { windows, passes: list, dirtied, endMs } = summary;
   if (windows.length < 2) return '';
   const chart = lineChart({
     id: 'rates',
     title: 'Bytes sent and bytes dirtied per second, over time',
-    description: `At most ${sizeText(Math.max(...windows.map(({ rate }) => rate)))} per second were sent, and ${sizeText(Math.max(...windows.map(({ dirtyRate }) => dirtyRate)))} per second dirtied; the table has all windows.`,
+    description: `At most ${sizeText(Math.max(...windows.map(({ rate }) => rate)))} per second were sent, and ${sizeText(Math.max(0, ...dirtied.map(({ rate }) => rate)))} per second dirtied; the table has all windows.`,
     series: [
       { name: 'sent per second', style: 'a', points: windows.map(({ t, rate }) => [t, rate]) },
-      { name: 'dirtied per second', style: 'b', points: windows.map(({ t, dirtyRate }) => [t, dirtyRate]) },
+      {
+        name: 'dirtied per second',
+        style: 'b',
+        points: dirtied.flatMap(({ from, to, rate }) => [[from, rate] as const, [to, rate] as const]),
+      },
     ],
     marks: list.map(({ pass, begin }) => ({ t: begin, label: `pass ${pass}` })),
-    end: totalMs,
+    end: endMs,
     value: (value) => `${sizeText(value)}/s`,
     sizes: true,
   });
   const every = Math.ceil(windows.length / MOST_WINDOWS);
   const rows = windows
     .filter((_, i) => i % every === 0)
-    .map(({ t, remaining, rate, dirtyRate, throttle, expectedDowntime }) => [
+    .map(({ t, remaining, rate, throttle, expectedDowntime }) => [
       timeText(t),
       sizeText(remaining),
       `${sizeText(rate)}/s`,
-      `${sizeText(dirtyRate)}/s`,
+      `${sizeText(dirtyRateAt(summary, t))}/s`,
       `${throttle} %`,
       timeText(expectedDowntime),
     ]);
@@ -142,18 +149,18 @@ function rates({ windows, passes: list, totalMs }: MigrationSummary): string {
   );
 }
 
-function throttled({ windows, throttle, totalMs }: MigrationSummary): string {
+function throttled({ windows, throttle, endMs }: MigrationSummary): string {
   if (throttle.length === 0) return '';
   const points: [number, number][] = [[0, 0]];
   for (const { t, percentage } of throttle) points.push([t, points.at(-1)![1]], [t, percentage]);
-  points.push([totalMs, points.at(-1)![1]]);
+  points.push([endMs, points.at(-1)![1]]);
   const chart = lineChart({
     id: 'throttle',
     title: 'How much the guest was slowed down, over time',
     description: `Up to ${Math.max(...throttle.map(({ percentage }) => percentage))} percent of the time, in ${windows.length} windows.`,
     series: [{ name: 'slowed down', style: 'c', points }],
     marks: [],
-    end: totalMs,
+    end: endMs,
     value: (value) => `${Math.round(value)} %`,
     sizes: false,
     least: 100,

@@ -35,6 +35,11 @@ export function alignmentText({ sides, alignment }: MigrationSummary): string | 
   return `times of the destination are exact to ${timeText(alignment.uncertainty)} (${alignment.pings} pings)`;
 }
 
+/** Bytes per second that the guest dirtied about then. */
+export function dirtyRateAt({ dirtied }: MigrationSummary, t: number): number {
+  return dirtied.find(({ from, to }) => t >= from && t < to)?.rate ?? 0;
+}
+
 /** What was sent, by kind, without what there was none of. */
 export function kinds({
   bytes,
@@ -49,7 +54,7 @@ export function kinds({
 }
 
 function head(summary: MigrationSummary): string[] {
-  const { channel, date, capabilities, bytes, sides, complete, setupMs } = summary;
+  const { channel, date, capabilities, bytes, sides, complete, setupMs, connectMs } = summary;
   const lines = [headline(summary)];
   lines.push(`  ${channel}, ${date}${capabilities.length === 0 ? '' : `, with ${capabilities.join(', ')}`}`);
   if (bytes.total > 0)
@@ -62,7 +67,7 @@ function head(summary: MigrationSummary): string[] {
         .join(', ')}`,
     );
   if (bytes.multifd > 0) lines.push(`  ${sizeText(bytes.multifd)} of it over multifd channels`);
-  if (setupMs !== undefined) lines.push(`  setup took ${timeText(setupMs)}`);
+  lines.push(`  connecting took ${timeText(connectMs)}${setupMs === undefined ? '' : `, setup ${timeText(setupMs)}`}`);
   if (!complete) lines.push('  the trace ends before the migration did');
   const aligned = alignmentText(summary);
   if (aligned !== undefined) lines.push(`  ${aligned}`);
@@ -84,7 +89,8 @@ function passes({ passes: list }: MigrationSummary): string[] {
   return table(['pass', 'begins', 'lasts', 'pages dirtied', 'to send', 'sent', 'rate'], rows);
 }
 
-function curves({ windows, throttle }: MigrationSummary): string[] {
+function curves(summary: MigrationSummary): string[] {
+  const { windows, throttle } = summary;
   if (windows.length < 2) return [];
   const lines = [
     curve(
@@ -99,7 +105,7 @@ function curves({ windows, throttle }: MigrationSummary): string[] {
     ),
     curve(
       'dirtied per second',
-      windows.map(({ dirtyRate }) => dirtyRate),
+      windows.map(({ t }) => dirtyRateAt(summary, t)),
       sizeText,
     ),
   ];
