@@ -35,7 +35,6 @@ const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   'zero-blocks': 'block migration was removed from QEMU',
   'postcopy-ram': 'postcopy has not landed yet',
   'x-colo': 'COLO has not landed yet',
-  multifd: 'multifd has not landed yet',
   'dirty-bitmaps': 'the block layer has not landed yet',
   'postcopy-blocktime': 'postcopy has not landed yet',
   'x-ignore-shared': 'shared RAM files have not landed yet',

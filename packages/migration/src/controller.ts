@@ -6,6 +6,8 @@ import { runDestination } from './destination/destination.ts';
 import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
 import type { MigrationHost } from './host.ts';
 import type { MigrationCounters, MigrationInfo } from './info.ts';
+import { checkAddress, compressionOf, connectOutgoing } from './multifd/connect.ts';
+import { ChannelCollector } from './multifd/incoming-channels.ts';
 import type { Pace } from './pace.ts';
 import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
 import { SourceMigration } from './source/source.ts';
@@ -112,13 +114,18 @@ export class MigrationController {
    */
   async migrate(to: string | MigrationAddress): Promise<MigrationInfo> {
     const address = addressOf(to);
-    return this.#migrateOver((signal) =>
-      this.#options.transport.connect(address, signal, tlsRequest(this.#parameters)),
-    );
+    checkAddress(this.capabilities, address);
+    const { transport, pace } = this.#options;
+    const { capabilities } = this;
+    const [host, wire, parameters] = [this.#host, this.#wire, this.#parameters];
+    const tls = tlsRequest(parameters);
+    const options = { transport, address, tls, host, wire, capabilities, parameters, pace };
+    return this.#migrateOver((signal, counters) => connectOutgoing({ ...options, counters }, signal));
   }
 
   /** Moves the guest over a channel that exists already. */
   async migrateOverChannel(channel: MigrationChannel): Promise<MigrationInfo> {
+    checkAddress(this.capabilities, undefined);
     return this.#migrateOver(async () => channel);
   }
 
@@ -133,7 +140,9 @@ export class MigrationController {
       throw new SternaError('STERNA_ERR_MIGRATION_BLOCKED', `migration is blocked: ${blocked.join('; ')}`);
   }
 
-  async #migrateOver(connect: (signal: AbortSignal) => Promise<MigrationChannel>): Promise<MigrationInfo> {
+  async #migrateOver(
+    connect: (signal: AbortSignal, counters: MigrationCounters) => Promise<MigrationChannel>,
+  ): Promise<MigrationInfo> {
     this.checkMigrate();
     // While the channel opens there is time.
     this.#rehearsal.start();
@@ -148,7 +157,7 @@ export class MigrationController {
     attempt.status.move('none', 'setup');
     try {
       const signal = AbortSignal.any([attempt.signal, connecting.signal]);
-      const channel = await connect(signal);
+      const channel = await connect(signal, attempt.counters);
       outgoing.channel = channel;
       signal.throwIfAborted();
       outgoing.source = this.#source(attempt, channel, probe);
@@ -263,11 +272,14 @@ export class MigrationController {
    */
   async migrateIncoming(from: string | MigrationAddress, listening?: () => void): Promise<void> {
     const address = addressOf(from);
+    checkAddress(this.capabilities, address);
     const incoming = this.#beginIncoming();
     try {
-      incoming.listener = await this.#options.transport.listen(address, tlsRequest(this.#parameters));
+      const multifd = this.capabilities.has('multifd') ? this.#parameters['multifd-channels'] : 0;
+      const tls = tlsRequest(this.#parameters);
+      incoming.listener = await this.#options.transport.listen(address, { tls, channels: multifd + 1 });
       listening?.();
-      const channel = await incoming.listener.accept();
+      const channel = await this.#accept(incoming.listener, multifd);
       await incoming.listener.close();
       await this.#load(incoming, channel);
     } catch (error) {
@@ -277,8 +289,15 @@ export class MigrationController {
     }
   }
 
+  #accept(listener: MigrationListener, multifd: number): Promise<MigrationChannel> {
+    if (multifd === 0) return listener.accept();
+    const uuid = this.#host.uuid ?? new Uint8Array(16);
+    return new ChannelCollector({ channels: multifd, uuid }).collect(listener);
+  }
+
   /** Takes a guest over from a channel that exists already. */
   async migrateIncomingOverChannel(channel: MigrationChannel): Promise<void> {
+    checkAddress(this.capabilities, undefined);
     const incoming = this.#beginIncoming();
     try {
       await this.#load(incoming, channel);
@@ -322,6 +341,7 @@ export class MigrationController {
         probe,
         host: this.#host,
         channel,
+        compression: compressionOf(this.#parameters),
         capabilities: this.capabilities,
         wire: this.#wire,
         rehearsal: this.#rehearsal,

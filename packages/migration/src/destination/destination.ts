@@ -10,6 +10,9 @@ import type { Capabilities } from '../capabilities.ts';
 import { deviceHook } from '../device-hook.ts';
 import { messageOf } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
+import { MultifdIncoming } from '../multifd/incoming-channels.ts';
+import type { MultifdCompression } from '../multifd/packets.ts';
+import { MultifdReceiver } from '../multifd/receiver.ts';
 import { RamArea } from '../ram/blocks.ts';
 import { RamLoader } from '../ram/load.ts';
 import { GlobalState } from '../sections/global-state.ts';
@@ -29,7 +32,10 @@ import { takeOver } from './take-over.ts';
 /** What an incoming migration is made of. */
 export interface DestinationOptions {
   readonly host: MigrationHost;
+  /** With multifd all channels as one. */
   readonly channel: MigrationChannel;
+  /** How multifd channels are compressed. */
+  readonly compression?: MultifdCompression;
   readonly capabilities: Capabilities;
   /** What this side expects of framing. */
   readonly wire: WireProperties;
@@ -72,6 +78,7 @@ export async function runDestination(options: DestinationOptions): Promise<void>
 export function makeContext({
   host,
   channel,
+  compression = 'none',
   capabilities,
   wire,
   probe,
@@ -82,12 +89,16 @@ export function makeContext({
   const asked = capabilities.has('switchover-ack')
     ? sections.filter(({ live, state }) => live?.switchoverAckNeeded?.(state) === true)
     : [];
+  const multifd =
+    channel instanceof MultifdIncoming
+      ? new MultifdReceiver(host, channel.inputs, compression, () => Promise.reject(new Error('not yet')))
+      : undefined;
   return {
     host,
     capabilities,
     wire,
     reader: new StreamReader(channel, area.stream),
-    ram: new RamLoader(host, area),
+    ram: new RamLoader(host, area, multifd),
     sections,
     globalState: new GlobalState(),
     byId: new Map(),

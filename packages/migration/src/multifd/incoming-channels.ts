@@ -67,6 +67,8 @@ export class ChannelCollector {
   readonly #complete: PromiseWithResolvers<MultifdIncoming> = Promise.withResolvers();
   #main: { readonly channel: MigrationChannel; readonly turn: number } | undefined;
   #inputs: { readonly input: MultifdInput; readonly id: number; readonly turn: number }[] = [];
+  /** Connections that have not said what they are. */
+  readonly #unknown = new Set<IncomingConnection>();
   #over = false;
 
   constructor(expected: ExpectedChannels) {
@@ -84,16 +86,24 @@ export class ChannelCollector {
   }
 
   #take(connection: IncomingConnection, turn: number): void {
+    this.#unknown.add(connection);
     this.#classify(connection, turn).catch((error: Error) => {
       connection.drop();
       this.#fail(error);
     });
   }
 
+  /** Nothing more is wanted. */
+  #end(): void {
+    this.#over = true;
+    for (const connection of this.#unknown) connection.drop();
+  }
+
   async #classify(connection: IncomingConnection, turn: number): Promise<void> {
     // What cannot be looked into is known by its order.
     const byOrder = turn === 0 ? VM_FILE_MAGIC : MULTIFD_MAGIC;
     const magic = connection.magic === undefined ? byOrder : await connection.magic();
+    this.#unknown.delete(connection);
     if (this.#over || magic === undefined) return connection.drop();
     if (magic === VM_FILE_MAGIC) this.#addMain(connection.main(), turn);
     else if (magic === MULTIFD_MAGIC) await this.#addInput(connection.multifd(), turn);
@@ -148,14 +158,14 @@ export class ChannelCollector {
 
   #finishIfComplete(): void {
     if (this.#over || this.#main === undefined || this.#inputs.length < this.#expected.channels) return;
-    this.#over = true;
+    this.#end();
     const inputs = this.#inputs.toSorted((a, b) => a.id - b.id).map(({ input }) => input);
     this.#complete.resolve(new MultifdIncoming(this.#main.channel, inputs));
   }
 
   #fail(error: Error): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#main?.channel.abort(error);
     for (const { input } of this.#inputs) input.abort(error);
     this.#complete.reject(error);

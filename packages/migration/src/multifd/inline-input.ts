@@ -3,6 +3,7 @@ import type { MultifdInput, Reached } from './incoming.ts';
 import { PacketInput } from './packet-input.ts';
 import type { PacketSource, ReceivePlan } from './packet-reader.ts';
 import { type Hello, PacketError, unlessBroken } from './packets.ts';
+import type { PayloadCodecs } from './page-method.ts';
 import { ReaderGate } from './reader-gate.ts';
 import { channelError, type StateTaker } from './receiver.ts';
 
@@ -15,14 +16,15 @@ export class InlineInput implements MultifdInput {
   readonly #started: PromiseWithResolvers<readonly [ReceivePlan, StateTaker]> = Promise.withResolvers();
   readonly #gate: ReaderGate = new ReaderGate();
 
-  constructor(channel: MigrationChannel) {
+  /** @param codecs - Absent where nothing can be decompressed. */
+  constructor(channel: MigrationChannel, codecs?: PayloadCodecs) {
     const { name } = channel;
     this.name = name;
     this.#channel = channel;
     this.#started.promise.catch(() => {});
     const input = new PacketInput((window) => new ChunkSource(channel, window));
     this.hello = input.hello().catch(unlessBroken);
-    this.ended = this.#run(input).then(
+    this.ended = this.#run(input, codecs).then(
       () => undefined,
       (error: Error) => channelError(name, error),
     );
@@ -47,12 +49,15 @@ export class InlineInput implements MultifdInput {
     void this.#channel.close();
   }
 
-  async #run(input: PacketInput): Promise<void> {
+  async #run(input: PacketInput, codecs: PayloadCodecs | undefined): Promise<void> {
     if ((await this.hello) === undefined) return;
+    if (!(await input.more())) return;
     const [plan, state] = await this.#started.promise;
-    if (plan.compression !== 'none') throw new PacketError('this channel has no thread that could decompress');
+    const { compression } = plan;
+    if (compression !== 'none' && codecs === undefined)
+      throw new PacketError(`nothing can be decompressed with ${compression} on this channel`);
     const synchronise = (watched: readonly number[]) => this.#gate.arrive({ watched });
-    await input.run(plan, { synchronise, state }, undefined);
+    await input.run(plan, { synchronise, state }, codecs?.decoder(compression));
   }
 }
 

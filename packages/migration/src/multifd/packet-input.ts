@@ -18,20 +18,21 @@ export class PacketInput {
   #from = 0;
   #to = 0;
 
-  /**
-   * @param open makes the source of bytes, which go into the window it gets
-   * @param taken what was read of the channel already
-   */
-  constructor(open: (window: Uint8Array<ArrayBuffer>) => PacketSource, taken: Uint8Array = new Uint8Array()) {
+  /** @param open - Makes the source of bytes, which go into the window it gets. */
+  constructor(open: (window: Uint8Array<ArrayBuffer>) => PacketSource) {
     this.#source = open(this.#window);
-    this.#window.set(taken);
-    this.#to = taken.length;
   }
 
-  /** Reads the packet that the channel begins with; undefined when it ends before. @throws PacketError, or the source's error */
-  async hello(): Promise<Hello | undefined> {
+  /**
+   * Reads the packet that the channel begins with; undefined when it ends before.
+   *
+   * @param taken - Its first bytes, if they were read already.
+   * @throws PacketError, or the source's error
+   */
+  async hello(taken: Uint8Array = new Uint8Array()): Promise<Hello | undefined> {
     const packet = new Uint8Array(HELLO_SIZE);
-    for (let at = 0; at < HELLO_SIZE; ) {
+    packet.set(taken);
+    for (let at = taken.length; at < HELLO_SIZE; ) {
       if (this.#from === this.#to && !(await this.#more())) return undefined;
       const part = Math.min(HELLO_SIZE - at, this.#to - this.#from);
       packet.set(this.#window.subarray(this.#from, this.#from + part), at);
@@ -39,6 +40,11 @@ export class PacketInput {
       at += part;
     }
     return decodeHello(packet);
+  }
+
+  /** Waits for what comes behind that packet. @returns false when nothing does. @throws the source's error */
+  async more(): Promise<boolean> {
+    return this.#from < this.#to || this.#more();
   }
 
   /** Reads all later packets, after {@link PacketInput.hello}. @throws PacketError, or the source's error */

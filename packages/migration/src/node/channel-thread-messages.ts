@@ -1,3 +1,5 @@
+import type { SharePlan } from '../multifd/page-method.ts';
+import type { ShareBudget, SharedPages } from '../multifd/page-share.ts';
 import type { PageBudget, PagePlan, SentPages } from '../ram/page-sender.ts';
 import type { TlsClientSetup } from '../tls/channel-setup.ts';
 
@@ -27,6 +29,10 @@ export type ThreadRequest =
   | { readonly id: number; readonly do: 'write-memory'; readonly at: number; readonly length: number }
   | { readonly id: number; readonly do: 'plan'; readonly plan: PagePlan }
   | { readonly id: number; readonly do: 'pages'; readonly budget: PageBudget }
+  /** As a multifd channel. */
+  | { readonly id: number; readonly do: 'share-plan'; readonly plan: SharePlan }
+  | { readonly id: number; readonly do: 'share'; readonly budget: ShareBudget }
+  | { readonly id: number; readonly do: 'sync' }
   | { readonly id: number; readonly do: 'abort'; readonly reason: string };
 
 /** Pages sent by the thread, and the bytes they took in the stream. */
@@ -40,6 +46,6 @@ export interface ThreadAnswer {
   readonly error?: string;
   /** Whether the error is about securing the channel. */
   readonly aboutTls?: boolean;
-  /** Bytes that were read (undefined at the end), or pages that were sent. */
-  readonly value?: Uint8Array | ThreadSentPages | undefined;
+  /** Bytes that were read (undefined at the end), pages that were sent, or how many bytes a synchronisation took. */
+  readonly value?: Uint8Array | ThreadSentPages | SharedPages | number | undefined;
 }

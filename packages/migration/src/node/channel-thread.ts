@@ -5,9 +5,11 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { PageShare } from '../multifd/page-share.ts';
 import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './channel-thread-messages.ts';
 import { openOutput, type ThreadOutput } from './thread-output.ts';
 import { ThreadPages } from './thread-pages.ts';
+import { threadShare } from './thread-share.ts';
 import { TlsFailure } from './tls-client.ts';
 
 /** Nice value of the thread: about a tenth of the weight of others. */
@@ -16,6 +18,7 @@ const port = parentPort!;
 yieldToGuest();
 let output: ThreadOutput | undefined;
 let pages: ThreadPages | undefined;
+let share: PageShare | undefined;
 /** Set by an abort; an output that opens later is of no use any more. */
 let aborted: Error | undefined;
 
@@ -31,6 +34,7 @@ async function open(): Promise<undefined> {
 function abort(reason: Error): void {
   aborted = reason;
   pages?.abort(reason);
+  share?.abort(reason);
   output?.abort(reason);
   port.unref();
 }
@@ -44,6 +48,13 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
       return;
     case 'pages':
       return pages!.send(request.budget);
+    case 'share-plan':
+      share = threadShare(output!, request.plan);
+      return;
+    case 'share':
+      return share!.share(request.budget);
+    case 'sync':
+      return share!.sync();
     case 'write':
       await output!.write(request.bytes);
       return;

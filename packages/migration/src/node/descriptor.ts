@@ -3,7 +3,7 @@ import net from 'node:net';
 import { TlsError, TransportError, transportFailure } from '../errors.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import type { ThreadTarget } from './channel-thread-messages.ts';
-import { socketChannel } from './socket.ts';
+import { socketChannel } from './incoming-connection.ts';
 import { StreamChannel } from './stream-channel.ts';
 import type { TlsAcceptor } from './tls-server.ts';
 

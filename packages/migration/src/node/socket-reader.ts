@@ -11,12 +11,21 @@ export class SocketReader {
   readonly socket: net.Socket;
   /** Called when there is something to take. */
   arrived: () => void = () => {};
-  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  readonly #buffer: Uint8Array;
+  /** What was read before this reader came. */
+  #before: Uint8Array | undefined;
   #filled = 0;
   #taken = false;
 
-  /** @param accepted - A socket of a server with `pauseOnConnect`; its connection moves to {@link SocketReader.socket}. */
-  constructor(accepted: net.Socket) {
+  /**
+   * @param accepted - A socket of a server with `pauseOnConnect`, or another reader's; its connection moves to
+   *   {@link SocketReader.socket}.
+   * @param before - Bytes to answer first.
+   * @param size - Most bytes to read at once.
+   */
+  constructor(accepted: net.Socket, before?: Uint8Array, size: number = BUFFER_SIZE) {
+    this.#buffer = new Uint8Array(size);
+    this.#before = before;
     const inner = accepted as unknown as { _handle: unknown };
     const handle = inner._handle;
     // One owner and one closer: the accepted socket is left without a connection.
@@ -34,6 +43,11 @@ export class SocketReader {
 
   /** The bytes that have arrived, valid until the next call, or null. */
   take(): Uint8Array | null {
+    const before = this.#before;
+    if (before !== undefined) {
+      this.#before = undefined;
+      return before;
+    }
     if (this.#filled > 0 && !this.#taken) {
       this.#taken = true;
       return this.#buffer.subarray(0, this.#filled);

@@ -1,6 +1,8 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TlsError, TransportError } from '../errors.ts';
+import type { SharePlan } from '../multifd/page-method.ts';
+import type { SharedPages, ShareWorker } from '../multifd/page-share.ts';
 import { ramKernelModule } from '../ram/kernel.ts';
 import type { PageBudget, PagePlan, PageSender, SentPages } from '../ram/page-sender.ts';
 import type { StreamWriter } from '../stream/writer.ts';
@@ -47,12 +49,18 @@ export class ThreadChannel implements MigrationChannel {
     this.#thread.on('exit', () => this.#ended(`the thread of ${name} has ended`));
   }
 
-  /** Opens the target in a new thread, and secures it. @throws TransportError, TlsError, or the signal's reason */
+  /**
+   * Opens the target in a new thread, and secures it.
+   *
+   * @param after - Opens it when this has resolved; the thread starts before.
+   * @throws TransportError, TlsError, or the signal's reason
+   */
   static async open(
     name: string,
     target: ThreadTarget,
     signal: AbortSignal,
     tls?: TlsClientSetup,
+    after?: Promise<unknown>,
   ): Promise<ThreadChannel> {
     signal.throwIfAborted();
     const channel = new ThreadChannel(name, target, tls);
@@ -61,6 +69,7 @@ export class ThreadChannel implements MigrationChannel {
     const cancel = () => channel.abort(signal.reason as Error);
     signal.addEventListener('abort', cancel, { once: true });
     try {
+      await after;
       await channel.#ask({ do: 'open' });
       channel.#opened = true;
       return channel;
@@ -78,7 +87,7 @@ export class ThreadChannel implements MigrationChannel {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    // Only `pages` answers with something else.
+    // A request to read is answered with bytes.
     return (await this.#ask({ do: 'read' })) as Uint8Array | undefined;
   }
 
@@ -86,6 +95,15 @@ export class ThreadChannel implements MigrationChannel {
     this.#memory = plan.memory.buffer;
     this.#ask({ do: 'plan', plan }).catch(() => {});
     return { send: (writer, budget) => this.#sendPages(writer, budget) };
+  }
+
+  shareWorker(plan: SharePlan): ShareWorker {
+    this.#ask({ do: 'share-plan', plan }).catch(() => {});
+    return {
+      // Each request is answered with what it is about.
+      share: async (budget) => (await this.#ask({ do: 'share', budget })) as SharedPages,
+      sync: async () => (await this.#ask({ do: 'sync' })) as number,
+    };
   }
 
   async #sendPages(writer: StreamWriter, budget: PageBudget): Promise<SentPages> {

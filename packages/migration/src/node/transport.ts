@@ -1,7 +1,12 @@
 import { type ObjectContext, SternaError } from '@sterna/core';
 import { isDescriptorSet, type PassedDescriptors } from '@sterna/core/node';
-import type { TlsRequest } from '../tls/request.ts';
-import type { MigrationChannel, MigrationListener, MigrationTransport } from '../transport/channel.ts';
+import type {
+  ConnectOptions,
+  ListenOptions,
+  MigrationChannel,
+  MigrationListener,
+  MigrationTransport,
+} from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import type { ThreadTarget } from './channel-thread-messages.ts';
 import { descriptorChannel, descriptorTarget } from './descriptor.ts';
@@ -33,10 +38,16 @@ export class NodeMigrationTransport implements MigrationTransport {
     this.#report = report ?? (() => {});
   }
 
-  async connect(address: MigrationAddress, signal: AbortSignal, tls?: TlsRequest): Promise<MigrationChannel> {
+  async connect(
+    address: MigrationAddress,
+    signal: AbortSignal,
+    { tls, multifd, after }: ConnectOptions = {},
+  ): Promise<MigrationChannel> {
     const setup = tls === undefined ? undefined : tlsClient(this.#objects, tls, address);
     const target = await this.#target(address, setup !== undefined);
-    return ThreadChannel.open(formatMigrationAddress(address), target, signal, setup);
+    const name = formatMigrationAddress(address);
+    const full = multifd === undefined ? name : `${name}, multifd channel ${multifd}`;
+    return ThreadChannel.open(full, target, signal, setup, after);
   }
 
   async #target(address: MigrationAddress, secured: boolean): Promise<ThreadTarget> {
@@ -58,7 +69,7 @@ export class NodeMigrationTransport implements MigrationTransport {
     }
   }
 
-  async listen(address: MigrationAddress, tls?: TlsRequest): Promise<MigrationListener> {
+  async listen(address: MigrationAddress, { tls, channels }: ListenOptions = {}): Promise<MigrationListener> {
     const acceptor =
       tls === undefined ? undefined : tlsAcceptor(this.#objects, tls, address, ({ message }) => this.#report(message));
     switch (address.transport) {
@@ -77,7 +88,7 @@ export class NodeMigrationTransport implements MigrationTransport {
       }
       case 'socket':
         if (address.type === 'fd') return once(address, () => descriptorChannel(this.#number(address.str), acceptor));
-        return listenSocket(address, acceptor);
+        return listenSocket(address, acceptor, channels);
     }
   }
 

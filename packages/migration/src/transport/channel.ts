@@ -67,10 +67,28 @@ export interface MigrationListener {
   close(): Promise<void>;
 }
 
+/** How channels are opened. */
+export interface ConnectOptions {
+  /** Secures the channel. */
+  readonly tls?: TlsRequest | undefined;
+  /** Number among the migration's multifd channels; absent for the main channel. */
+  readonly multifd?: number;
+  /** Opens when this has resolved; whatever can be prepared is prepared before. */
+  readonly after?: Promise<unknown>;
+}
+
+/** How channels are waited for. */
+export interface ListenOptions {
+  /** Secures the channels. */
+  readonly tls?: TlsRequest | undefined;
+  /** How many belong to the migration; 1 by default. */
+  readonly channels?: number;
+}
+
 /** Opens channels by address. */
 export interface MigrationTransport {
-  /** Connects, or opens for writing; with `tls` the channel is secured. @throws TransportError, TlsError */
-  connect(address: MigrationAddress, signal: AbortSignal, tls?: TlsRequest): Promise<MigrationChannel>;
-  /** Listens, or opens for reading; with `tls` channels are secured. @throws TransportError, TlsError */
-  listen(address: MigrationAddress, tls?: TlsRequest): Promise<MigrationListener>;
+  /** Connects, or opens for writing. @throws TransportError, TlsError */
+  connect(address: MigrationAddress, signal: AbortSignal, options?: ConnectOptions): Promise<MigrationChannel>;
+  /** Listens, or opens for reading. @throws TransportError, TlsError */
+  listen(address: MigrationAddress, options?: ListenOptions): Promise<MigrationListener>;
 }

@@ -1,0 +1,87 @@
+/** How the channels of a migration come about, on both sides. */
+import { SternaError } from '@sterna/core';
+import type { Capabilities } from '../capabilities.ts';
+import type { MigrationHost } from '../host.ts';
+import type { MigrationCounters } from '../info.ts';
+import type { Pace } from '../pace.ts';
+import type { MigrationParameters } from '../parameters.ts';
+import type { TlsRequest } from '../tls/request.ts';
+import type { MigrationChannel, MigrationTransport } from '../transport/channel.ts';
+import type { MigrationAddress } from '../transport/uri.ts';
+import type { WireProperties } from '../wire.ts';
+import { MultifdOutgoing, type MultifdSettings } from './outgoing.ts';
+import type { MultifdCompression } from './packets.ts';
+import type { SharePlan } from './page-method.ts';
+
+/** What opening the channels of an outgoing migration takes. */
+export interface OutgoingOptions {
+  readonly transport: MigrationTransport;
+  readonly address: MigrationAddress;
+  readonly tls: TlsRequest | undefined;
+  readonly host: MigrationHost;
+  readonly wire: WireProperties;
+  readonly capabilities: Capabilities;
+  readonly parameters: Readonly<MigrationParameters>;
+  readonly pace: Pace;
+  readonly counters: MigrationCounters;
+}
+
+/**
+ * Refuses an address that only one channel leads to.
+ *
+ * @param address - Absent for a channel that exists already.
+ * @throws SternaError `STERNA_ERR_CAPABILITY`
+ */
+export function checkAddress(capabilities: Capabilities, address: MigrationAddress | undefined): void {
+  if (!capabilities.has('multifd')) return;
+  if (address?.transport === 'socket' && address.type !== 'fd') return;
+  throw new SternaError(
+    'STERNA_ERR_CAPABILITY',
+    'migration capability multifd needs an address that several channels can connect to, such as tcp:HOST:PORT or unix:PATH',
+  );
+}
+
+/** Opens the main channel, and with multifd all others. @throws what the transport throws; nothing stays open then */
+export async function connectOutgoing(options: OutgoingOptions, signal: AbortSignal): Promise<MigrationChannel> {
+  const { transport, address, tls, host, capabilities, parameters, pace, counters } = options;
+  if (!capabilities.has('multifd')) return transport.connect(address, signal, { tls });
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const main = transport.connect(address, either, { tls });
+  // The first connection is the main one to whoever does not look into them.
+  const others = Array.from({ length: parameters['multifd-channels'] }, (_, multifd) =>
+    transport.connect(address, either, { tls, multifd, after: main }),
+  );
+  const all = [main, ...others];
+  const giveUp = (error: Error): void => {
+    failed.abort(error);
+    for (const one of all) one.then((channel) => channel.abort(error)).catch(() => {});
+  };
+  try {
+    const [first, ...rest] = await Promise.all(all);
+    const outgoing = new MultifdOutgoing(first!, rest, settingsOf(options), { pace, counters });
+    await outgoing.greet(host.uuid ?? new Uint8Array(16));
+    return outgoing;
+  } catch (error) {
+    giveUp(error as Error);
+    throw error;
+  }
+}
+
+function settingsOf({ parameters, wire }: OutgoingOptions): MultifdSettings {
+  const compression = compressionOf(parameters);
+  const level = compression === 'zstd' ? parameters['multifd-zstd-level'] : parameters['multifd-zlib-level'];
+  return {
+    compression,
+    level,
+    // The parameter's rule allows nothing else.
+    zeroPages: parameters['zero-page-detection'] as SharePlan['zeroPages'],
+    syncEachSection: wire.multifdFlushAfterEachSection,
+  };
+}
+
+/** How multifd channels are compressed. */
+export function compressionOf(parameters: Readonly<MigrationParameters>): MultifdCompression {
+  // The parameter's rule allows nothing else.
+  return parameters['multifd-compression'] as MultifdCompression;
+}

@@ -1,0 +1,97 @@
+import type net from 'node:net';
+import { transportFailure } from '../errors.ts';
+import type { MultifdInput } from '../multifd/incoming.ts';
+import { InlineInput } from '../multifd/inline-input.ts';
+import type { IncomingConnection, MigrationChannel } from '../transport/channel.ts';
+import { duplicate } from './duplicate.ts';
+import { nodeCodecs } from './multifd-codecs.ts';
+import { ThreadInputChannel } from './multifd-input.ts';
+import { SocketReader } from './socket-reader.ts';
+import { StreamChannel } from './stream-channel.ts';
+
+const MAGIC_SIZE = 4;
+
+/** A channel over a connected socket. */
+export function socketChannel(name: string, socket: net.Socket): MigrationChannel {
+  socket.setNoDelay(true);
+  return new StreamChannel({ name, readable: socket, writable: socket, failure: transportFailure });
+}
+
+/** An accepted socket of a server with `pauseOnConnect`. */
+export class PlainConnection implements IncomingConnection {
+  readonly #name: string;
+  /** Owns the connection. */
+  #socket: net.Socket;
+  /** What was looked at, and is still to be read. */
+  #seen: Uint8Array | undefined;
+
+  constructor(name: string, socket: net.Socket) {
+    this.#name = name;
+    this.#socket = socket;
+  }
+
+  async magic(): Promise<number | undefined> {
+    // Hardly more than is looked at: whoever uses the connection reads it his own way.
+    const look = this.#channel(MAGIC_SIZE);
+    let seen = Buffer.alloc(0);
+    while (seen.length < MAGIC_SIZE) {
+      const some = await look.read().catch(() => undefined);
+      if (some === undefined) return undefined;
+      seen = Buffer.concat([seen, some]);
+    }
+    this.#seen = seen;
+    return seen.readUInt32BE();
+  }
+
+  main(): MigrationChannel {
+    return this.#channel();
+  }
+
+  multifd(): MultifdInput {
+    const fd = duplicate((this.#socket as unknown as { readonly _handle: { readonly fd: number } })._handle.fd);
+    if (fd === undefined) return new InlineInput(this.#channel(), nodeCodecs);
+    // The thread closes its own descriptor; this one is of no use any more.
+    this.drop();
+    return new ThreadInputChannel({ name: this.#name, fd, taken: this.#seen ?? new Uint8Array() });
+  }
+
+  drop(): void {
+    this.#socket.destroy();
+  }
+
+  #channel(size?: number): MigrationChannel {
+    const reader = new SocketReader(this.#socket, this.#seen, size);
+    this.#seen = undefined;
+    const { socket } = reader;
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    return new StreamChannel({
+      name: this.#name,
+      readable: socket,
+      reader,
+      writable: socket,
+      failure: transportFailure,
+    });
+  }
+}
+
+/** A connection that was secured on the machine's loop; it cannot be handed to a thread any more. */
+export class SecuredConnection implements IncomingConnection {
+  readonly #name: string;
+  readonly #socket: net.Socket;
+
+  constructor(name: string, socket: net.Socket) {
+    this.#name = name;
+    this.#socket = socket;
+  }
+
+  main(): MigrationChannel {
+    return socketChannel(this.#name, this.#socket);
+  }
+  multifd(): MultifdInput {
+    return new InlineInput(this.main(), nodeCodecs);
+  }
+  drop(): void {
+    this.#socket.destroy();
+  }
+}

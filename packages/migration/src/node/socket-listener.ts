@@ -1,0 +1,68 @@
+import type net from 'node:net';
+import { type TlsError, TransportError } from '../errors.ts';
+import type { IncomingConnection, MigrationChannel, MigrationListener } from '../transport/channel.ts';
+import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
+import { PlainConnection, SecuredConnection } from './incoming-connection.ts';
+import type { TlsAcceptor } from './tls-server.ts';
+
+/** A listening socket whose connections are taken one by one. */
+export class SocketListener implements MigrationListener {
+  readonly uri: string;
+  readonly #server: net.Server;
+  readonly #arrived: IncomingConnection[] = [];
+  #error: Error | undefined;
+  #wake: () => void = () => {};
+
+  constructor(server: net.Server, address: MigrationAddress, tls: TlsAcceptor | undefined) {
+    this.#server = server;
+    const bound = server.address();
+    this.uri =
+      'type' in address && address.type === 'inet' && bound !== null && typeof bound === 'object'
+        ? formatMigrationAddress({ ...address, port: bound.port })
+        : formatMigrationAddress(address);
+    server.on('error', (error) => this.#end(error));
+    server.on('connection', (socket) => {
+      // Until somebody uses it; an early error is found by the first read.
+      socket.on('error', () => {});
+      if (tls === undefined) this.#add(new PlainConnection(this.uri, socket));
+      else
+        tls.secure(this.uri, socket).then(
+          (secured) => this.#add(new SecuredConnection(this.uri, secured)),
+          (error: TlsError) => tls.refused(error),
+        );
+    });
+  }
+
+  async accept(): Promise<MigrationChannel> {
+    return (await this.next()).main();
+  }
+
+  async next(): Promise<IncomingConnection> {
+    for (;;) {
+      const next = this.#arrived.shift();
+      if (next !== undefined) return next;
+      if (this.#error !== undefined) throw this.#error;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Whoever comes later, or was not taken, is no part of the migration. */
+  async close(): Promise<void> {
+    this.#end(new TransportError(`${this.uri} was closed`));
+    this.#server.close();
+    for (const connection of this.#arrived.splice(0)) connection.drop();
+  }
+
+  #add(connection: IncomingConnection): void {
+    if (this.#error !== undefined) connection.drop();
+    else this.#arrived.push(connection);
+    this.#wake();
+  }
+
+  #end(error: Error): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+}
