@@ -1,8 +1,13 @@
+export * from './block/driver-bench.ts';
+export * from './block/driver-conformance.ts';
 export * from './conformance/conformance.ts';
 export * from './conformance/options.ts';
+export * from './cpu/cpu-bench.ts';
+export * from './cpu/cpu-conformance.ts';
 export * from './harness/bench-machine.ts';
 export * from './harness/char-peer.ts';
 export * from './harness/device-harness.ts';
+export * from './harness/disk-peer.ts';
 export { HostAccessError } from './harness/host-guard.ts';
 export * from './host/random.ts';
 export * from './host/virtual-host.ts';

@@ -4,12 +4,16 @@
  *   for (const { name, skipped, run } of conformance(myDevice, { operations }))
  *     if (skipped === undefined) test(name, run);
  */
-import { type DeviceType, isVmStateTable, type VmStateTable } from '@sterna/core';
-import { distrustsStream, survivesFailingSave } from './checks/failures.ts';
+import { type DeviceType, Dma, isVmStateTable, type VmStateTable } from '@sterna/core';
+import { movesWaitingDma } from './checks/dma.ts';
+import { distrustsStream, survivesFailingLoad, survivesFailingSave } from './checks/failures.ts';
+import { survivesFuzzing } from './checks/fuzz.ts';
 import { survivesIteration } from './checks/live.ts';
+import { migratesInside } from './checks/middle.ts';
 import { isDeterministic, leavesNothing, survivesGuest } from './checks/realize.ts';
 import { resetIsComplete, resetIsIdempotent } from './checks/reset.ts';
 import { migratesAnywhere, saveIsPure, saveLoadSave } from './checks/state.ts';
+import { survivesUnplug } from './checks/unplug.ts';
 import { isCompatibleWithPublished, loadsClaimedVersions } from './checks/versions.ts';
 import { randomOperations } from './operations.ts';
 import type { Check, ConformanceOptions, Subject } from './options.ts';
@@ -17,21 +21,26 @@ import type { Check, ConformanceOptions, Subject } from './options.ts';
 interface Row {
   readonly name: string;
   readonly check: (subject: Subject) => Promise<void>;
-  /** Applies to devices that: migrate, are live, or all. */
-  readonly of: 'all' | 'migratable' | 'live' | 'published';
+  /** Which devices it applies to: all, those that migrate, and of them those with live phases, DMA or a published table. */
+  readonly of: 'all' | 'migratable' | 'live' | 'dma' | 'published';
 }
 
 const ROWS: readonly Row[] = [
   { name: 'whatever the guest does, the device answers', check: survivesGuest, of: 'all' },
+  { name: 'whatever any guest writes, the device stays sound', check: survivesFuzzing, of: 'all' },
   { name: 'is deterministic', check: isDeterministic, of: 'all' },
   { name: 'leaves nothing behind when unrealized', check: leavesNothing, of: 'all' },
+  { name: 'leaves a running machine', check: survivesUnplug, of: 'all' },
   { name: 'reset is complete', check: resetIsComplete, of: 'all' },
   { name: 'reset is idempotent', check: resetIsIdempotent, of: 'all' },
   { name: 'saving has no side effect', check: saveIsPure, of: 'migratable' },
   { name: 'save, load, save gives the same bytes', check: saveLoadSave, of: 'migratable' },
   { name: 'migrates between any two operations', check: migratesAnywhere, of: 'migratable' },
+  { name: 'migrates in the middle of any operation', check: migratesInside, of: 'migratable' },
+  { name: 'migrates while its DMA waits for guest pages', check: movesWaitingDma, of: 'dma' },
   { name: 'migrates while the guest changes it', check: survivesIteration, of: 'live' },
   { name: 'works on after a save that failed', check: survivesFailingSave, of: 'migratable' },
+  { name: 'works on after a load that failed', check: survivesFailingLoad, of: 'migratable' },
   { name: 'distrusts the stream', check: distrustsStream, of: 'migratable' },
   { name: 'loads every version it claims to load', check: loadsClaimedVersions, of: 'migratable' },
   { name: 'is compatible with the published version', check: isCompatibleWithPublished, of: 'published' },
@@ -46,6 +55,7 @@ export function conformance(type: DeviceType, options: ConformanceOptions = {}):
       type,
       options,
       operations: [...(options.operations ?? []), ...(await randomOperations(type, options))],
+      migrates: typeof vmstate !== 'object' || isVmStateTable(vmstate),
       table: isVmStateTable(vmstate) ? (vmstate as VmStateTable<object>) : undefined,
     };
   };
@@ -67,6 +77,7 @@ function reasonToSkip({ descriptor }: DeviceType, options: ConformanceOptions, o
   if (of === 'all') return undefined;
   if (typeof vmstate === 'object' && !isVmStateTable(vmstate)) return `the device is unmigratable: ${vmstate.reason}`;
   if (of === 'live' && descriptor.live === undefined) return 'the device has no live phases';
+  if (of === 'dma' && !(descriptor.inject ?? []).includes(Dma)) return 'the device does no DMA';
   if (of === 'published' && options.published === undefined) return 'no published table was given';
   return undefined;
 }

@@ -2,24 +2,19 @@ import type { DeviceType } from '@sterna/core';
 import { DeviceHarness } from '../harness/device-harness.ts';
 import { Random } from '../host/random.ts';
 import { type Observation, observe } from '../snapshot/observe.ts';
-import type { ConformanceOptions, Operation } from './options.ts';
+import type { ConformanceOptions, Operation, Subject } from './options.ts';
 
 const MICROSECOND = 1000;
 const MILLISECOND = 1_000_000;
+/** Registers of which every value is tried. */
+const MOST_REGISTERS = 24;
 const SIZES = [1, 2, 4, 4, 4] as const;
 const VALUES = [0, 1, 2, 3, 7, 8, 0x10, 0x40, 0xff, 0x100, 0x1000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] as const;
 
 /** Operations like those of a careless driver: registers in any order and size, time, and input. */
 export async function randomOperations(type: DeviceType, options: ConformanceOptions): Promise<Operation[]> {
   const random = new Random(options.seed ?? 1);
-  const { avoid = () => false } = options;
-  await using harness = new DeviceHarness(type, options);
-  const places = harness.device.mappings.flatMap(({ size }, region) =>
-    Array.from({ length: Math.min(size, 256) }, (_, offset) => ({ offset, region })).filter(
-      (place) => !avoid(place.offset, region),
-    ),
-  );
-  const registers = registerPlaces(harness, places);
+  const { places, registers } = await targetsOf(type, options);
   const hasPeer = Object.hasOwn(type.descriptor.properties ?? {}, 'chardev');
   const operations = Array.from({ length: options.randomOperations ?? 40 }, (): Operation => {
     const kind = random.below(hasPeer ? 11 : 10);
@@ -27,20 +22,10 @@ export async function randomOperations(type: DeviceType, options: ConformanceOpt
     if (kind >= 8 || places.length === 0) return waiting(random);
     const { offset, region } = random.pick(random.below(8) === 0 || registers.length === 0 ? places : registers);
     const size = offset % 4 === 0 ? random.pick(SIZES) : 1;
-    const where = `0x${offset.toString(16)}${region > 0 ? ` of region ${region}` : ''}`;
-    if (kind < 3) return { name: `read ${size} bytes at ${where}`, run: (h) => h.read(offset, size, region) };
-    const value = random.below(3) === 0 ? random.u32() : random.pick(VALUES);
-    return {
-      name: `write 0x${value.toString(16)} (${size} bytes) at ${where}`,
-      run: (h) => h.write(offset, value, size, region),
-    };
+    if (kind < 3) return reading({ offset, region }, size);
+    return writing({ offset, region }, size, random.below(3) === 0 ? random.u32() : random.pick(VALUES));
   });
-  const looks = registers.map(
-    ({ offset, region }): Operation => ({
-      name: `read 4 bytes at 0x${offset.toString(16)}${region > 0 ? ` of region ${region}` : ''}`,
-      run: (h) => h.read(offset, 4, region),
-    }),
-  );
+  const looks = registers.map((place) => reading(place, 4));
   return [...operations, ...looks];
 }
 
@@ -55,6 +40,55 @@ function registerPlaces({ device }: DeviceHarness, places: readonly Place[]): re
   if (declared === undefined) return places.filter(({ offset }) => offset % 4 === 0);
   const offsets = new Set(Object.values(declared).map(({ offset }) => offset));
   return places.filter(({ offset, region }) => region > 0 || offsets.has(offset));
+}
+
+/** Accesses of any size to any byte of the regions, and time between them. */
+export async function randomAccesses({ type, options }: Subject, random: Random, count: number): Promise<Operation[]> {
+  const { places, registers } = await targetsOf(type, options);
+  return Array.from({ length: count }, () => {
+    if (places.length === 0 || random.below(12) === 0) return waiting(random);
+    const place = random.pick(random.below(4) > 0 && registers.length > 0 ? registers : places);
+    const size = place.offset % 4 === 0 ? random.pick(SIZES) : random.pick([1, 2, 4] as const);
+    if (random.below(3) === 0) return reading(place, size);
+    return writing(place, size, random.below(2) === 0 ? random.pick(VALUES) : random.u32());
+  });
+}
+
+/** Every register gets every value that is often special: single bits and the ends of ranges. */
+export async function allSpecialWrites({ type, options }: Subject): Promise<Operation[]> {
+  const { registers } = await targetsOf(type, options);
+  const values = [...new Set([...VALUES, ...Array.from({ length: 32 }, (_, bit) => 2 ** bit)])];
+  return registers.slice(0, MOST_REGISTERS).flatMap((place) => values.map((value) => writing(place, 4, value)));
+}
+
+async function targetsOf(type: DeviceType, options: ConformanceOptions) {
+  const { avoid = () => false } = options;
+  await using harness = new DeviceHarness(type, options);
+  const places = placesOf(harness, avoid);
+  return { places, registers: registerPlaces(harness, places) };
+}
+
+function placesOf({ device }: DeviceHarness, avoid: (offset: number, region: number) => boolean): readonly Place[] {
+  return device.mappings.flatMap(({ size }, region) =>
+    Array.from({ length: Math.min(size, 256) }, (_, offset) => ({ offset, region })).filter(
+      (place) => !avoid(place.offset, region),
+    ),
+  );
+}
+
+function reading({ offset, region }: Place, size: 1 | 2 | 4): Operation {
+  return { name: `read ${size} bytes at ${placeName({ offset, region })}`, run: (h) => h.read(offset, size, region) };
+}
+
+function writing({ offset, region }: Place, size: 1 | 2 | 4, value: number): Operation {
+  return {
+    name: `write 0x${value.toString(16)} (${size} bytes) at ${placeName({ offset, region })}`,
+    run: (h) => h.write(offset, value, size, region),
+  };
+}
+
+function placeName({ offset, region }: Place): string {
+  return `0x${offset.toString(16)}${region > 0 ? ` of region ${region}` : ''}`;
 }
 
 function waiting(random: Random): Operation {
@@ -73,18 +107,24 @@ export interface Step {
   readonly seen: Observation;
 }
 
-/** Does operations one after the other. */
-export function perform(harness: DeviceHarness, operations: readonly Operation[]): Step[] {
-  return operations.map((operation) => {
+/**
+ * Does operations one after the other.
+ *
+ * @throws OperationError when the device throws: who calls decides whether it may
+ */
+export async function perform(harness: DeviceHarness, operations: readonly Operation[]): Promise<Step[]> {
+  const steps: Step[] = [];
+  for (const operation of operations) {
     let answer: unknown;
     try {
-      answer = operation.run(harness);
+      answer = await operation.run(harness);
+      await harness.settle();
     } catch (error) {
-      // A promise or an exception is an outcome like another: who calls decides whether it is one that may be.
       throw new OperationError(operation, error);
     }
-    return { answer, seen: observe(harness) };
-  });
+    steps.push({ answer, seen: observe(harness) });
+  }
+  return steps;
 }
 
 /** A device threw at the guest. */

@@ -6,7 +6,7 @@ import type { DeviceHarness, HarnessOptions } from '../harness/device-harness.ts
 export interface Operation {
   /** For messages, such as `write CTRL`. */
   readonly name: string;
-  /** Does it. Must depend on nothing but the harness. */
+  /** Does it, or promises to. Must depend on nothing but the harness. */
   run(harness: DeviceHarness): unknown;
 }
 
@@ -19,7 +19,7 @@ export interface VersionFixture {
 }
 
 /** What the kit should know of a device. */
-export interface ConformanceOptions extends Omit<HarnessOptions, 'host'> {
+export interface ConformanceOptions extends Omit<HarnessOptions, 'host' | 'holdDma'> {
   /** Operations that use the device as its driver does, in order; random ones are added. */
   readonly operations?: readonly Operation[];
   /** Random operations after them. Default: 40. */
@@ -46,6 +46,8 @@ export interface Subject {
   readonly type: DeviceType;
   readonly options: ConformanceOptions;
   readonly operations: readonly Operation[];
+  /** False for a device that is declared unmigratable. */
+  readonly migrates: boolean;
   /** Undefined for a device without state or one that does not migrate. */
   readonly table: VmStateTable<object> | undefined;
 }

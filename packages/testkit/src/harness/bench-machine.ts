@@ -1,4 +1,5 @@
-import { type CpuType, defineMachineType, Irq, type MachineType } from '@sterna/core';
+import { type CpuType, Dma, defineMachineType, Irq, type MachineType } from '@sterna/core';
+import { HeldDma } from './held-dma.ts';
 
 /** Where the bench keeps the lines that its device drives. */
 export interface IrqRecorder {
@@ -8,8 +9,15 @@ export interface IrqRecorder {
   readonly edges: [line: number, level: boolean][];
 }
 
+/** What the bench keeps in its own hands. */
+export interface BenchParts {
+  readonly irqs: IrqRecorder;
+  /** Told of the memory that the devices get. */
+  readonly onDma?: (dma: HeldDma) => void;
+}
+
 /** A machine type with RAM at 0, numbered interrupt lines that end in `irqs`, and the devices it is given. */
-export function benchMachine(cpu: CpuType, irqs: IrqRecorder): MachineType {
+export function benchMachine(cpu: CpuType, { irqs, onDma = () => {} }: BenchParts): MachineType {
   return defineMachineType({
     name: 'bench',
     description: 'a bench for one device',
@@ -30,7 +38,9 @@ export function benchMachine(cpu: CpuType, irqs: IrqRecorder): MachineType {
         });
       });
       builder.createCpus();
-      for (const spec of builder.userDevices) builder.device(spec);
+      const dma = new HeldDma(builder.scope.get(Dma));
+      onDma(dma);
+      for (const spec of builder.userDevices) builder.device(spec, { provide: (scope) => scope.provide(Dma, dma) });
     },
   }).type;
 }

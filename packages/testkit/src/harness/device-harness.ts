@@ -1,7 +1,16 @@
-import { type DeviceInstance, type DeviceType, Machine, Scope as MachineScope, type Scope } from '@sterna/core';
+import {
+  BlockBackends,
+  type DeviceInstance,
+  type DeviceType,
+  Machine,
+  Scope as MachineScope,
+  type Scope,
+} from '@sterna/core';
 import { VirtualHost } from '../host/virtual-host.ts';
 import { benchMachine, type IrqRecorder } from './bench-machine.ts';
 import { CharPeer } from './char-peer.ts';
+import { DiskPeer } from './disk-peer.ts';
+import type { HeldDma } from './held-dma.ts';
 import { guarded } from './host-guard.ts';
 import { PacedCpu, pacedCpuType } from './paced-cpu.ts';
 
@@ -21,7 +30,11 @@ export interface HarnessOptions {
   readonly ramSize?: number;
   /** The host it lives on; one of its own by default. */
   readonly host?: VirtualHost;
-  /** Binds further services before the device is made, such as disks. */
+  /** Bytes of the disk of a device with a `drive` property. Default: 1 MiB. */
+  readonly diskSize?: number;
+  /** Guest pages are missing from the start: what the device asks for with `dma.run` waits. */
+  readonly holdDma?: boolean;
+  /** Binds further services before the device is made, such as a bus of your own. */
   readonly provide?: (scope: Scope) => void;
 }
 
@@ -37,7 +50,7 @@ export interface ArmedTimer {
  * and sees interrupt lines, memory, timers and the character backend.
  *
  * The chardev property, if the device has one, is `peer`: {@link DeviceHarness.type} types and
- * {@link DeviceHarness.output} reads.
+ * {@link DeviceHarness.output} reads. A drive property gets {@link DeviceHarness.disk}.
  */
 export class DeviceHarness implements AsyncDisposable {
   readonly host: VirtualHost;
@@ -46,6 +59,9 @@ export class DeviceHarness implements AsyncDisposable {
   /** RAM from guest-physical 0 on. */
   readonly ram: Uint8Array;
   readonly irqs: IrqRecorder = { levels: [], edges: [] };
+  /** The disk, for a device with a `drive` property. */
+  readonly disk: DiskPeer;
+  #dma!: HeldDma;
   readonly #peer = new CharPeer();
   readonly #cpu = new PacedCpu();
   #outside = false;
@@ -61,13 +77,22 @@ export class DeviceHarness implements AsyncDisposable {
     options.provide?.(scope);
     const { descriptor } = type;
     const cpu = pacedCpuType(this.#cpu);
-    const wantsPeer = Object.hasOwn(descriptor.properties ?? {}, 'chardev');
+    const wants = (property: string): boolean => Object.hasOwn(descriptor.properties ?? {}, property);
+    this.disk = new DiskPeer(options.diskSize ?? 1 << 20);
+    if (wants('drive') && !scope.has(BlockBackends)) scope.provide(BlockBackends, this.disk);
+    const parts = {
+      irqs: this.irqs,
+      onDma: (dma: HeldDma) => {
+        this.#dma = dma;
+        dma.held = options.holdDma ?? false;
+      },
+    };
     this.machine = guarded(
       `create or reset of ${descriptor.name}`,
       () =>
         new Machine(
           {
-            type: benchMachine(cpu, this.irqs),
+            type: benchMachine(cpu, parts),
             properties: {},
             cpu,
             icountShift: 0,
@@ -80,7 +105,11 @@ export class DeviceHarness implements AsyncDisposable {
                 type,
                 id: 'dut',
                 at: options.at ?? defaultAddress(descriptor.bus),
-                properties: { ...(wantsPeer ? { chardev: 'peer' } : {}), ...options.properties },
+                properties: {
+                  ...(wants('chardev') ? { chardev: 'peer' } : {}),
+                  ...(wants('drive') ? { drive: 'disk' } : {}),
+                  ...options.properties,
+                },
               },
             ],
             chardevs: new Map([['peer', this.#peer]]),
@@ -192,9 +221,30 @@ export class DeviceHarness implements AsyncDisposable {
     return this.#peer.take();
   }
 
-  /** Removes the device, as unplugging it does. */
-  unrealize(): void {
-    this.#guard('unrealize', () => this.device.unrealize());
+  /** Guest pages are missing from now on: what the device asks for with `dma.run` waits. */
+  holdDma(): void {
+    this.#dma.held = true;
+  }
+
+  /** The missing pages are there: what waited is done. */
+  releaseDma(): void {
+    this.#guard('a DMA that waited', () => this.#dma.release());
+  }
+
+  /** DMA requests that wait for missing pages. */
+  get waitingDma(): number {
+    return this.#dma.waiting;
+  }
+
+  /** Resolves when the disk has served what the device has asked for; at once for a device without one. */
+  async settle(): Promise<void> {
+    if (this.disk.inFlight > 0) await this.disk.settled();
+  }
+
+  /** Removes the device from the running machine. */
+  unplug(): void {
+    this.#guard('unrealize', () => this.machine.unplug(this.device.id));
+    this.#dma.forget();
   }
 
   /** Runs device code that the harness does not call by itself. */

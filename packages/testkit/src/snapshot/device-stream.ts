@@ -1,7 +1,6 @@
 /** A device's part of the stream: its sections, saved and loaded by migration's codecs without a migration around them. */
-import { isVmStateTable, type SavableSection, type SaveContext } from '@sterna/core';
+import { isVmStateTable, type Machine, type SavableSection, type SaveContext } from '@sterna/core';
 import { loadVmState, StreamReader, StreamWriter, saveVmState } from '@sterna/migration';
-import type { DeviceHarness } from '../harness/device-harness.ts';
 import { MemoryChannel } from './memory-channel.ts';
 
 /** Parts of a live device that are asked for while it has more, at most. */
@@ -23,7 +22,12 @@ export type SavedDevice = readonly SavedSection[];
 
 const context = (): SaveContext => ({ budget: BUDGET, signal: new AbortController().signal, switchoverAck: false });
 
-function sectionsOf({ machine }: DeviceHarness): readonly SavableSection[] {
+/** What has a machine: a bench for a device or a processor. */
+export interface HasMachine {
+  readonly machine: Machine;
+}
+
+function sectionsOf({ machine }: HasMachine): readonly SavableSection[] {
   return machine.sections();
 }
 
@@ -41,7 +45,7 @@ async function collect(fill: (writer: StreamWriter) => unknown): Promise<Uint8Ar
  * @param between - called after each live part, for what may happen while a guest runs on
  */
 export async function saveDevice(
-  harness: DeviceHarness,
+  harness: HasMachine,
   between: (part: number) => void | Promise<void> = () => {},
 ): Promise<SavedDevice> {
   const saved: SavedSection[] = [];
@@ -79,7 +83,7 @@ export async function saveDevice(
  *
  * @throws what a migration's destination would report
  */
-export async function loadDevice(harness: DeviceHarness, saved: SavedDevice): Promise<void> {
+export async function loadDevice(harness: HasMachine, saved: SavedDevice): Promise<void> {
   const sections = sectionsOf(harness);
   for (const { live, state } of sections) live?.loadSetup?.(state);
   try {

@@ -9,14 +9,28 @@ export interface Observation {
   readonly output: string;
   /** Hash of RAM, which DMA changes. */
   readonly ram: number;
+  /** Hash of the disk; 0 while nothing was asked of it. */
+  readonly disk: number;
 }
 
 /** Looks at the device without touching it. */
 export function observe(harness: DeviceHarness): Observation {
-  const words = new Uint32Array(harness.ram.buffer, harness.ram.byteOffset, harness.ram.byteLength >>> 2);
-  let ram = 0x811c_9dc5;
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) ram = Math.imul(ram ^ words[i]! ^ i, 0x0100_0193);
-  return { irqs: [...harness.irqs.levels], timers: harness.timers, output: harness.output(), ram: ram >>> 0 };
+  const { irqs, timers, ram, disk } = harness;
+  return {
+    irqs: [...irqs.levels],
+    timers,
+    output: harness.output(),
+    ram: hashOf(ram),
+    disk: disk.requests.length === 0 ? 0 : hashOf(disk.bytes),
+  };
+}
+
+/** Of the words that are not zero, and their places. */
+function hashOf({ buffer, byteOffset, byteLength }: Uint8Array): number {
+  const words = new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+  let hash = 0x811c_9dc5;
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) hash = Math.imul(hash ^ words[i]! ^ i, 0x0100_0193);
+  return hash >>> 0;
 }
 
 /** What two observations of the same moment differ in, as a sentence; undefined when in nothing. */
@@ -28,6 +42,7 @@ export function observedDifference(a: Observation, b: Observation): string | und
   const timer = timerDifference(a.timers, b.timers);
   if (timer !== undefined) return timer;
   if (a.output !== b.output) return `it wrote ${JSON.stringify(a.output)}, there ${JSON.stringify(b.output)}`;
+  if (a.disk !== b.disk) return 'the disk differs';
   return a.ram === b.ram ? undefined : 'RAM differs';
 }
 

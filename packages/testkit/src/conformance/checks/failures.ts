@@ -1,15 +1,17 @@
 import { isVmStateTable, type SavableSection } from '@sterna/core';
 import { DeviceHarness } from '../../harness/device-harness.ts';
 import { Random } from '../../host/random.ts';
-import { loadDevice, type SavedDevice, saveDevice } from '../../snapshot/device-stream.ts';
+import { differenceOf, loadDevice, type SavedDevice, saveDevice } from '../../snapshot/device-stream.ts';
 import { behaviourDifference } from '../compare.ts';
+import { bufferBytes, MEMORY_LIMIT } from '../host-usage.ts';
 import { perform } from '../operations.ts';
 import { ConformanceError, type Subject } from '../options.ts';
+import { destinationFor } from './state.ts';
 
 /** Corruptions that are tried on each section. */
 const FLIPS = 60;
-/** A load that needs more memory than this believes a length from the stream. */
-const MEMORY_LIMIT = 256 << 20;
+/** Places at which a stream breaks off. */
+const FAILING_LOADS = 16;
 
 /** A save that fails anywhere leaves a device that works as if nothing had been. */
 export async function survivesFailingSave({ type, options, operations }: Subject): Promise<void> {
@@ -18,15 +20,15 @@ export async function survivesFailingSave({ type, options, operations }: Subject
   for (let failing = 0; failing < 12; failing++) {
     await using harness = new DeviceHarness(type, options);
     await using calm = new DeviceHarness(type, options);
-    perform(harness, before);
-    perform(calm, before);
+    await perform(harness, before);
+    await perform(calm, before);
     harness.stop();
     const failed = await saveDevice(failSaving(harness, failing)).then(
       () => false,
       () => true,
     );
     harness.start();
-    const difference = behaviourDifference(after, perform(harness, after), perform(calm, after));
+    const difference = behaviourDifference(after, await perform(harness, after), await perform(calm, after));
     if (difference !== undefined)
       throw new ConformanceError(
         `after a save that failed at its call ${failing + 1} the device behaves unlike one that was never saved: ${difference}`,
@@ -85,11 +87,66 @@ function failSaving(harness: DeviceHarness, failing: number): DeviceHarness {
   return Object.create(harness, { machine: { value: machine } }) as DeviceHarness;
 }
 
+/** A load that fails anywhere leaves a source that works on, and a destination that can be told again. */
+export async function survivesFailingLoad(subject: Subject): Promise<void> {
+  const { type, options, operations } = subject;
+  const half = Math.floor(operations.length / 2);
+  const [before, after] = [operations.slice(0, half), operations.slice(half)];
+  await using source = new DeviceHarness(type, options);
+  await using calm = new DeviceHarness(type, options);
+  await perform(source, before);
+  await perform(calm, before);
+  source.stop();
+  const saved = await saveDevice(source);
+  const total = saved.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  await using destination = destinationFor(source, subject);
+  for (let i = 0; i < FAILING_LOADS && total > 0; i++) {
+    const cut = Math.floor((i * total) / FAILING_LOADS);
+    await loadDevice(destination, cutTo(saved, cut)).catch(() => {});
+  }
+  // The guest stays here for a while: the source has heard of the failure.
+  source.start();
+  const here = await perform(source, after);
+  const difference = behaviourDifference(after, here, await perform(calm, after));
+  if (difference !== undefined)
+    throw new ConformanceError(
+      `after a migration that the destination gave up the source behaves unlike one that never began: ${difference}`,
+    );
+  source.stop();
+  const second = await saveDevice(source);
+  await using fresh = destinationFor(source, subject);
+  await loadDevice(fresh, second);
+  destination.host.nowNs = source.host.nowNs;
+  await loadDevice(destination, second).catch((cause: unknown) => {
+    throw new ConformanceError(
+      `a destination that gave up a stream refuses the next one, which is whole: ${cause instanceof Error ? cause.message : cause}. loadSetup and loadCleanup begin and end an attempt`,
+      { cause },
+    );
+  });
+  const bytes = differenceOf(await saveDevice(fresh), await saveDevice(destination));
+  if (bytes !== undefined)
+    throw new ConformanceError(
+      `a destination that gave up a stream is not what the next one says: ${bytes}. A load must not build on what it finds`,
+    );
+}
+
+/** The stream up to a byte; what comes later is not there at all. */
+function cutTo(saved: SavedDevice, total: number): SavedDevice {
+  const parts: SavedDevice[number][] = [];
+  let left = total;
+  for (const section of saved) {
+    parts.push({ ...section, bytes: section.bytes.slice(0, left) });
+    left -= section.bytes.length;
+    if (left <= 0) break;
+  }
+  return parts;
+}
+
 /** A stream that ends early or has wrong bits ends in an error or in a state that a device can have. */
 export async function distrustsStream(subject: Subject): Promise<void> {
   const { type, options, operations } = subject;
   await using source = new DeviceHarness(type, options);
-  perform(source, operations.slice(0, Math.ceil(operations.length / 2)));
+  await perform(source, operations.slice(0, Math.ceil(operations.length / 2)));
   source.stop();
   const saved = await saveDevice(source);
   await using victim = new Victim(subject);
@@ -155,7 +212,7 @@ class Victim implements AsyncDisposable {
     if (mustFail) throw new ConformanceError(`a stream ${how} is loaded as if it were whole`);
     try {
       harness.start();
-      perform(harness, operations);
+      await perform(harness, operations);
       harness.stop();
       await saveDevice(harness);
     } catch (cause) {
@@ -172,12 +229,6 @@ class Victim implements AsyncDisposable {
     await this.#harness?.[Symbol.asyncDispose]();
     this.#harness = undefined;
   }
-}
-
-/** Bytes held outside of the JavaScript heap, where the host tells. */
-function bufferBytes(): number {
-  const host = (globalThis as { process?: { memoryUsage?: () => { arrayBuffers: number } } }).process;
-  return host?.memoryUsage?.().arrayBuffers ?? 0;
 }
 
 function checkMemory(before: number, how: string): void {

@@ -10,21 +10,21 @@ export async function survivesIteration({ type, options, operations }: Subject):
   for (const meanwhile of ['operations', 'reset'] as const) {
     await using leaves = new DeviceHarness(type, options);
     await using stays = new DeviceHarness(type, options);
-    perform(leaves, operations.slice(0, half));
-    perform(stays, operations.slice(0, half));
-    const disturb = (harness: DeviceHarness): void => {
+    await perform(leaves, operations.slice(0, half));
+    await perform(stays, operations.slice(0, half));
+    const disturb = async (harness: DeviceHarness): Promise<void> => {
       if (meanwhile === 'reset') harness.reset();
-      perform(harness, operations.slice(half));
+      await perform(harness, operations.slice(half));
     };
     let disturbed = false;
-    const saved = await saveDevice(leaves, () => {
+    const saved = await saveDevice(leaves, async () => {
       if (disturbed) return;
       disturbed = true;
-      disturb(leaves);
+      await disturb(leaves);
       leaves.stop();
     });
     if (!disturbed) return;
-    disturb(stays);
+    await disturb(stays);
     stays.stop();
     await using arrives = new DeviceHarness(type, options);
     arrives.stop();
@@ -32,7 +32,11 @@ export async function survivesIteration({ type, options, operations }: Subject):
     await loadDevice(arrives, saved);
     arrives.start();
     stays.start();
-    const difference = behaviourDifference(operations, perform(stays, operations), perform(arrives, operations));
+    const difference = behaviourDifference(
+      operations,
+      await perform(stays, operations),
+      await perform(arrives, operations),
+    );
     if (difference !== undefined)
       throw new ConformanceError(
         `with ${meanwhile === 'reset' ? 'a reset' : 'the guest running'} between two parts of the live state the destination differs: ${difference}. What changes after it was sent must be sent again`,

@@ -9,7 +9,7 @@ import { ConformanceError, type Operation, type Subject } from '../options.ts';
 export async function survivesGuest({ type, options, operations }: Subject): Promise<void> {
   await using harness = new DeviceHarness(type, options);
   try {
-    perform(harness, operations);
+    await perform(harness, operations);
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     if (error.cause instanceof HostAccessError) throw new ConformanceError(error.cause.message);
@@ -26,7 +26,11 @@ export async function survivesGuest({ type, options, operations }: Subject): Pro
 export async function isDeterministic({ type, options, operations }: Subject): Promise<void> {
   await using first = new DeviceHarness(type, options);
   await using second = new DeviceHarness(type, options);
-  const difference = behaviourDifference(operations, perform(first, operations), perform(second, operations));
+  const difference = behaviourDifference(
+    operations,
+    await perform(first, operations),
+    await perform(second, operations),
+  );
   if (difference !== undefined)
     throw new ConformanceError(
       `two devices that were used alike behave differently: ${difference}. Something is shared between them (a module's variable?) or comes from the host`,
@@ -36,9 +40,9 @@ export async function isDeterministic({ type, options, operations }: Subject): P
 /** Nothing of an unrealized device is left in the machine. */
 export async function leavesNothing({ type, options, operations }: Subject): Promise<void> {
   await using harness = new DeviceHarness(type, options);
-  perform(harness, operations);
+  await perform(harness, operations);
   const { machine } = harness;
-  harness.unrealize();
+  harness.unplug();
   const left: string[] = [];
   for (const { name } of harness.timers) left.push(`timer '${name}'`);
   for (const { region } of [...machine.physical.flat, ...machine.ports.flat])
@@ -52,7 +56,7 @@ export async function leavesNothing({ type, options, operations }: Subject): Pro
     const fields = fieldsOf(state);
     const edges = harness.irqs.edges.length;
     harness.output();
-    operation.run(harness);
+    await operation.run(harness);
     const changed = changedFields(fields, fieldsOf(state));
     const acts =
       changed.length > 0
@@ -76,4 +80,9 @@ const AFTERWARDS: readonly Operation[] = [
   { name: '10 s pass', run: (h) => h.advance(10_000_000_000) },
   { name: 'input comes', run: (h) => h.type('x') },
   { name: 'the machine is reset', run: (h) => h.reset() },
+  {
+    name: 'a migration begins',
+    run: ({ machine }) => machine.notifiers.notify({ type: 'setup', mode: 'normal' }, () => {}),
+  },
+  { name: 'the power button is pressed', run: ({ machine }) => machine.powerDown() },
 ];

@@ -21,12 +21,22 @@ export function withoutTransient(changes: Changes, { transient = [] }: Conforman
 export async function moved(from: DeviceHarness, { type, options }: Subject): Promise<DeviceHarness> {
   from.stop();
   const saved = await saveDevice(from);
+  const to = destinationFor(from, { type, options });
+  await loadDevice(to, saved);
+  return to;
+}
+
+/** A device at the same time of the host, with the same RAM and disk, that waits for the other's state. */
+export function destinationFor(
+  from: DeviceHarness,
+  { type, options }: Pick<Subject, 'type' | 'options'>,
+): DeviceHarness {
   const host = new VirtualHost();
   host.nowNs = from.host.nowNs;
-  const to = new DeviceHarness(type, { ...options, host });
+  const to = new DeviceHarness(type, { ...options, host, holdDma: from.waitingDma > 0 });
   to.stop();
   to.ram.set(from.ram);
-  await loadDevice(to, saved);
+  to.disk.bytes = from.disk.bytes.slice();
   return to;
 }
 
@@ -35,7 +45,7 @@ export async function saveIsPure({ type, options, operations }: Subject): Promis
   await using harness = new DeviceHarness(type, options);
   await using untouched = new DeviceHarness(type, options);
   for (const [i, operation] of operations.entries()) {
-    perform(harness, [operation]);
+    await perform(harness, [operation]);
     const [fields, seen] = [fieldsOf(harness.state), observe(harness)];
     harness.stop();
     const first = await saveDevice(harness);
@@ -53,9 +63,13 @@ export async function saveIsPure({ type, options, operations }: Subject): Promis
       throw new ConformanceError(
         `saving has a side effect: saved twice in a row after '${operation.name}', ${bytes}. A second attempt must send the same`,
       );
-    perform(untouched, operations.slice(i, i + 1));
+    await perform(untouched, operations.slice(i, i + 1));
   }
-  const difference = behaviourDifference(operations, perform(harness, operations), perform(untouched, operations));
+  const difference = behaviourDifference(
+    operations,
+    await perform(harness, operations),
+    await perform(untouched, operations),
+  );
   if (difference !== undefined)
     throw new ConformanceError(
       `saving has a side effect: a device that was saved behaves unlike one that was not: ${difference}`,
@@ -75,7 +89,7 @@ export async function saveLoadSave(subject: Subject): Promise<void> {
   const { type, options, operations } = subject;
   await using source = new DeviceHarness(type, options);
   for (const operation of operations) {
-    perform(source, [operation]);
+    await perform(source, [operation]);
     source.stop();
     const saved = await saveDevice(source);
     await using destination = await moved(source, subject);
@@ -96,8 +110,8 @@ export async function migratesAnywhere(subject: Subject): Promise<void> {
     await using stays = new DeviceHarness(type, options);
     await using leaves = new DeviceHarness(type, options);
     const [before, after] = [operations.slice(0, at), operations.slice(at)];
-    perform(stays, before);
-    perform(leaves, before);
+    await perform(stays, before);
+    await perform(leaves, before);
     await using arrives = await moved(leaves, subject);
     const where = at === 0 ? 'before any operation' : `after '${operations[at - 1]!.name}'`;
     stays.stop();
@@ -105,13 +119,13 @@ export async function migratesAnywhere(subject: Subject): Promise<void> {
     stays.start();
     arrives.start();
     for (const unrestored of options.unrestoredLines ?? []) arrives.irqs.levels[unrestored] = stays.irq(unrestored);
-    const difference = behaviourDifference(after, perform(stays, after), perform(arrives, after));
+    const difference = behaviourDifference(after, await perform(stays, after), await perform(arrives, after));
     if (difference !== undefined) throw new ConformanceError(lost(stays, arrives, where, difference, subject));
   }
 }
 
 /** What can be told at once, before the device is used any further. */
-function checkArrival(stays: DeviceHarness, arrives: DeviceHarness, where: string, subject: Subject): void {
+export function checkArrival(stays: DeviceHarness, arrives: DeviceHarness, where: string, subject: Subject): void {
   const [a, b] = [observe(stays), observe(arrives)];
   const { unrestoredLines = [] } = subject.options;
   const line = a.irqs.findIndex((level, i) => level !== (b.irqs[i] ?? false) && !unrestoredLines.includes(i));
@@ -131,7 +145,14 @@ function checkArrival(stays: DeviceHarness, arrives: DeviceHarness, where: strin
     );
 }
 
-function lost(a: DeviceHarness, b: DeviceHarness, where: string, difference: string, { options }: Subject): string {
+/** A difference of behaviour, with its cause if a field tells. */
+export function lost(
+  a: DeviceHarness,
+  b: DeviceHarness,
+  where: string,
+  difference: string,
+  { options }: Subject,
+): string {
   const changed = withoutTransient(changedFields(fieldsOf(a.state), fieldsOf(b.state)), options);
   const cause =
     changed.length > 0
