@@ -85,7 +85,7 @@ export async function debianGuest(
     const mark = `ANSWER-${++questions}`;
     // The echo of what is typed must not look like the answer.
     guest.type(`echo ANSWER''-${questions} $(${command}) END\n`);
-    const answer = new RegExp(`${mark} ([sS]*?) END`);
+    const answer = new RegExp(`${mark} (.*?) END`, 's');
     await guest.says(answer);
     return withoutTicks(answer.exec(guest.recent)![1]!);
   };
