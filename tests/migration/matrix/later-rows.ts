@@ -5,12 +5,6 @@ const rows = (later: string, names: Readonly<Record<string, string>>): readonly 
 
 /** Tests of features that have not landed, or that need what this emulator does not have. */
 export const LATER_ROWS: readonly Row[] = [
-  ...rows('TLS', {
-    'precopy/unix/tls/psk, x509/...': 'TLS over unix sockets',
-    'precopy/tcp/tls/psk/match, mismatch': 'a wrong key is refused, the guest runs on',
-    'precopy/tcp/tls/x509/default-host, override-host, mismatch-host, friendly-client, hostile-client, allow-anon-client, reject-anon-client':
-      'certificates: who is accepted and who is refused',
-  }),
   ...rows('multifd', {
     'multifd/tcp/uri/plain/none, multifd/tcp/channels/plain/none': 'several channels, by URI and by JSON',
     'multifd/tcp/plain/zlib, zstd, qatzip, qpl, uadk': 'compressed channels',

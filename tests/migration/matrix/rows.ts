@@ -4,6 +4,7 @@ import { LATER_ROWS } from './later-rows.ts';
 import { MISC_ROWS } from './misc-rows.ts';
 import { PRECOPY_ROWS } from './precopy-rows.ts';
 import type { Row } from './row.ts';
+import { TLS_ROWS } from './tls-rows.ts';
 import { XBZRLE_ROWS } from './xbzrle-rows.ts';
 
 /** QEMU's migration tests, row by row. */
@@ -13,5 +14,6 @@ export const ROWS: readonly Row[] = [
   ...FILE_ROWS,
   ...CANCEL_ROWS,
   ...MISC_ROWS,
+  ...TLS_ROWS,
   ...LATER_ROWS,
 ];
