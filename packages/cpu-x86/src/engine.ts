@@ -5,6 +5,7 @@ import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
 import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
 import { printInterpreter } from './interp/print.ts';
+import { EFFECTS_SECTION, learnEffects } from './jit/effects-table.ts';
 import { Jit } from './jit/jit.ts';
 import { JIT_DEFAULTS, type JitHost, type JitOptions } from './jit/jit-options.ts';
 import { STATE_BASE } from './state/memory-map.ts';
@@ -80,7 +81,8 @@ export function handlerTables(): HandlerTables {
 
 /** The interpreter module's bytes: printed, or what {@link provideInterpreter} gave. */
 export function interpreterBytes(): Uint8Array<ArrayBuffer> {
-  printed ??= printInterpreter(handlerTables());
+  const tables = handlerTables();
+  printed ??= printInterpreter(tables, { sections: { [EFFECTS_SECTION]: learnEffects(tables) } });
   return printed;
 }
 
@@ -146,10 +148,12 @@ export class X86Engine {
     };
     const { exports } = new wasmHost.Instance(compiled, { env });
     this.code = exports as unknown as EngineCode;
-    this.#decoder = new Decoder(t, opcodesOf(), memory.buffer);
+    this.#decoder = new Decoder(t, () => opcodesOf(), memory.buffer);
     this.cache = new DecodeCache(memory.buffer, this.#decoder, t, () => this.flushWriteTags());
     this.cache.clear();
-    this.jit = new Jit(memory, this.cache, t, handlers, exports, options, jitHost);
+    const [effects] = wasmHost.Module.customSections(compiled, EFFECTS_SECTION);
+    if (effects === undefined) throw new TypeError('this module is no interpreter');
+    this.jit = new Jit(memory, this.cache, t, handlers, exports, effects, options, jitHost);
   }
 
   /** Instructions of other features become invalid for all vCPUs; without this call every one is known. */

@@ -28,6 +28,7 @@ export class ModuleBuilder {
   #exports: { name: string; kind: number; index: number }[] = [];
   #elements: { offset: number; functions: FuncRef[] }[] = [];
   #data: { offset: number; bytes: Uint8Array }[] = [];
+  readonly #custom: { name: string; bytes: Uint8Array }[] = [];
   /** Write the function names section (for profilers). */
   names = true;
 
@@ -148,6 +149,11 @@ export class ModuleBuilder {
     this.#data.push({ offset, bytes });
   }
 
+  /** Adds a custom section, behind all others. */
+  custom(name: string, bytes: Uint8Array): void {
+    this.#custom.push({ name, bytes });
+  }
+
   /** The binary module. */
   build(): Uint8Array<ArrayBuffer> {
     const out = new Writer(1 << 16);
@@ -198,6 +204,13 @@ export class ModuleBuilder {
       w.bytes(d.bytes);
     });
     if (this.names) this.#writeNames(out);
+    for (const { name, bytes } of this.#custom) {
+      const w = new Writer(bytes.length + name.length + 8);
+      w.name(name);
+      w.bytes(bytes);
+      out.u8(0);
+      out.sized(w);
+    }
     return out.finish();
   }
 

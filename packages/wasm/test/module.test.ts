@@ -228,3 +228,19 @@ it('reads, writes, fills and copies in a second memory', () => {
   expect([...new Uint8Array(second.buffer, 8, 8)]).toEqual([0x44, 0x33, 0x22, 0x45, 0x77, 0x77, 0x77, 0x77]);
   expect([...new Uint8Array(first.buffer, 16, 8)]).toEqual([0x44, 0x33, 0x22, 0x45, 0x77, 0x77, 0x77, 0x77]);
 });
+
+describe('custom sections', () => {
+  it('come back as they were, and change nothing else', () => {
+    const m = new ModuleBuilder();
+    m.export(
+      'f',
+      m.function('f', [], ['i32'], (c) => c.return(c.i32(7))),
+    );
+    m.custom('one', Uint8Array.of(1, 2, 3));
+    m.custom('empty', new Uint8Array());
+    const module = new WebAssembly.Module(m.build());
+    expect(new Uint8Array(WebAssembly.Module.customSections(module, 'one')[0]!)).toEqual(Uint8Array.of(1, 2, 3));
+    expect(WebAssembly.Module.customSections(module, 'empty')[0]!.byteLength).toBe(0);
+    expect((new WebAssembly.Instance(module).exports['f'] as () => number)()).toBe(7);
+  });
+});

@@ -25,7 +25,11 @@ export type WasmImports = Readonly<Record<string, Readonly<Record<string, unknow
 export interface WasmHost {
   readonly Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => WasmMemory;
   readonly Table: new (descriptor: { element: 'anyfunc'; initial: number; maximum?: number }) => WasmTable;
-  readonly Module: new (bytes: Uint8Array) => WasmModule;
+  readonly Module: {
+    new (bytes: Uint8Array): WasmModule;
+    /** Contents of the custom sections of a name. */
+    customSections(module: WasmModule, name: string): ArrayBuffer[];
+  };
   readonly Instance: new (module: WasmModule, imports: WasmImports) => WasmInstance;
   compile(bytes: Uint8Array): Promise<WasmModule>;
   validate(bytes: Uint8Array): boolean;

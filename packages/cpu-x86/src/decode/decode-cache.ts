@@ -55,6 +55,7 @@ export class DecodeCache {
   readonly #touched: number[] = [];
   readonly #pair = new Uint8Array(32);
   #runs = 0;
+  #cleared = false;
   #top: number = CPU_MAP.records;
 
   constructor(memory: ArrayBufferLike, decoder: Decoder, tables: HandlerTables, withholdWrites: () => void) {
@@ -378,6 +379,9 @@ export class DecodeCache {
 
   /** Drops everything. Every record address becomes void. */
   clear(): void {
+    // nothing was decoded since
+    if (this.#cleared && this.#runs === 0) return;
+    this.#cleared = true;
     this.onClear();
     for (const page of this.#touched) {
       this.#pages[page] = 0;

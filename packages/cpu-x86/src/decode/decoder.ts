@@ -31,7 +31,8 @@ export class Decoder {
   /** Condition code of the last instruction when it is a Jcc, else -1. */
   condition = -1;
   /** What bytes mean; after a change, whatever was decoded before is void. */
-  map: OpcodeMap;
+  map: OpcodeMap | undefined;
+  readonly #defaultMap: () => OpcodeMap;
   readonly #rows: readonly RowPlan[];
   readonly #forms: Uint16Array;
   readonly #out: Uint8Array;
@@ -48,10 +49,11 @@ export class Decoder {
   #ripRelative = false;
   #stackBase = false;
 
-  constructor(tables: HandlerTables, map: OpcodeMap, memory: ArrayBufferLike) {
+  /** @param defaultMap gives the map to be used unless there is another one when it is first needed */
+  constructor(tables: HandlerTables, defaultMap: () => OpcodeMap, memory: ArrayBufferLike) {
     this.#rows = tables.rows;
     this.#forms = tables.forms;
-    this.map = map;
+    this.#defaultMap = defaultMap;
     this.#out = new Uint8Array(memory);
     this.#view = new DataView(memory);
     this.#bytes = this.#out;
@@ -174,19 +176,21 @@ export class Decoder {
     // 90 is NOP; with REX.B it is the exchange that its neighbours are
     const row90 = op === 0x90 && map === 0 && (rex & 1) !== 0;
     const slot = ((is64 ? 4 : 0) + map) * 256 + (row90 ? 0x91 : op);
-    const first = this.map.base[slot]!;
+    this.map ??= this.#defaultMap();
+    const opcodes = this.map;
+    const first = opcodes.base[slot]!;
     if (first < 0) return INVALID;
     let prefix = rep === 1 ? 2 : rep === 2 ? 3 : osz ? 1 : 0;
     let entry: number;
     let modrm = 0;
-    if (this.map.modrm[slot]) {
+    if (opcodes.modrm[slot]) {
       modrm = this.#u8();
       if (this.#short) return INVALID;
       // MOV to and from control and debug registers takes any mod for 11b (SDM volume 2, MOV)
       if (map === 1 && (op & 0xfc) === 0x20) modrm |= 0xc0;
       const sub = modrm >= 0xc0 ? 8 + (modrm & 63) : (modrm >> 3) & 7;
-      entry = this.map.entries[first + prefix * 72 + sub]!;
-    } else entry = this.map.entries[first + prefix]!;
+      entry = opcodes.entries[first + prefix * 72 + sub]!;
+    } else entry = opcodes.entries[first + prefix]!;
     if (entry === 0) return INVALID;
     const plan = this.#rows[entry - 1]!;
     const { row } = plan;

@@ -33,6 +33,8 @@ export function printInterpreter(tables: HandlerTables, options: PrintOptions = 
 export interface PrintOptions {
   /** Count executions: a u32 for each handler at CPU_MAP.constants. Tells which definitions deserve `hot`. */
   readonly counters?: boolean;
+  /** Custom sections by name. */
+  readonly sections?: Readonly<Record<string, Uint8Array>>;
 }
 
 class Printer implements Linker {
@@ -94,6 +96,7 @@ class Printer implements Linker {
       names.add(f.name);
       m.export(f.name, f);
     }
+    for (const [name, bytes] of Object.entries(this.#options.sections ?? {})) m.custom(name, bytes);
     return m.build();
   }
 

@@ -2,7 +2,8 @@ import type { DecodeCache } from '../decode/decode-cache.ts';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { Handler, REC } from '../interp/records.ts';
 import { CPU_MAP, counterOf, JUMP_PROFILE } from '../state/memory-map.ts';
-import { type Effects, type EffectsTable, FIELD } from './effects.ts';
+import { type Effects, FIELD } from './effects.ts';
+import type { EffectsTable } from './effects-table.ts';
 import type { Masks, Step } from './region-machine.ts';
 
 /** Most instructions in a region, and in a function that is taken into one at its call. */

@@ -12,7 +12,7 @@ import type { HandlerTables } from '../decode/handlers.ts';
 import { Handler, REC } from '../interp/records.ts';
 import { cellAddress } from '../state/layout.ts';
 import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
-import { EffectsTable } from './effects.ts';
+import { EffectsTable } from './effects-table.ts';
 import { type CodeView, RegionFormer, type RegionPlan } from './former.ts';
 import { JIT_DEFAULTS, type JitHost, type JitOptions } from './jit-options.ts';
 import { describeJit } from './jit-report.ts';
@@ -85,13 +85,17 @@ export class Jit implements CpuTranslator {
   #waited = 0;
   #disposed = false;
 
-  /** @internal */
+  /**
+   * @param effects what the interpreter's instructions do, as `learnEffects` writes it
+   * @internal
+   */
   constructor(
     memory: WasmMemory,
     cache: DecodeCache,
     tables: HandlerTables,
     table: WasmTable,
     core: Readonly<Record<string, unknown>>,
+    effects: ArrayBuffer,
     options: JitOptions,
     host: JitHost = {},
   ) {
@@ -103,7 +107,8 @@ export class Jit implements CpuTranslator {
     this.#tables = tables;
     this.#core = core;
     this.#former = new RegionFormer(cache, memory.buffer);
-    this.#effects = [new EffectsTable(false, tables.hotEnd), new EffectsTable(true, tables.hotEnd)];
+    const count = tables.handlers.length;
+    this.#effects = [new EffectsTable(effects, count, false), new EffectsTable(effects, count, true)];
     this.#store = new RegionStore(memory.buffer, table, tables.count);
     this.#translator = host.translator;
     if (host.now !== undefined) this.statistics.now = host.now;

@@ -1,23 +1,12 @@
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import { REC } from '../interp/records.ts';
 import type { Effects } from './effects.ts';
+import { EFFECTS_WORDS, effectsWords, readEffects } from './effects-words.ts';
 import type { Block, BlockEnd, RegionPlan, RegionStep } from './former.ts';
 import type { PlannedRegion } from './print-module.ts';
 import type { Masks } from './region-machine.ts';
 
-const WAYS: readonly Effects['way'][] = ['inline', 'call', 'stop'];
-const TRANSFERS: readonly Effects['transfer'][] = ['none', 'jump', 'branch', 'address'];
 const ENDS: readonly BlockEnd['kind'][] = ['fall', 'branch', 'jump', 'address', 'stop', 'left'];
-const FLAGS = [
-  'readsFlags',
-  'readsCarry',
-  'keepsCarry',
-  'setsFlags',
-  'changesFlags',
-  'unsureFlags',
-  'leaves',
-  'changesMode',
-] as const satisfies readonly (keyof Effects)[];
 const WORDS = REC.size / 4;
 
 /**
@@ -48,7 +37,7 @@ class Writer {
           if (!this.#effects.has(effects)) this.#effects.set(effects, this.#effects.size);
     }
     this.#put(this.#effects.size);
-    for (const effects of this.#effects.keys()) this.#putEffects(effects);
+    for (const effects of this.#effects.keys()) for (const word of effectsWords(effects)) this.#put(word);
     this.#put(regions.length);
     for (const region of regions) this.#putRegion(region);
     return this.#numbers.slice(0, this.#length);
@@ -70,22 +59,6 @@ class Writer {
     const half = Math.floor(place / 2);
     this.#put(half);
     this.#put(place - half * 2);
-  }
-
-  #putMasks([gpr, xmm]: Masks): void {
-    this.#put(gpr);
-    this.#put(xmm);
-  }
-
-  #putEffects(effects: Effects): void {
-    this.#put(WAYS.indexOf(effects.way));
-    this.#put(TRANSFERS.indexOf(effects.transfer));
-    this.#putMasks(effects.reads);
-    this.#putMasks(effects.writes);
-    this.#putMasks(effects.unsure);
-    let flags = 0;
-    for (let i = 0; i < FLAGS.length; i++) if (effects[FLAGS[i]!]) flags |= 1 << i;
-    this.#put(flags);
   }
 
   #putRegion({ plan, shadow, exits }: PlannedRegion): void {
@@ -196,22 +169,14 @@ class Reader {
     return items;
   }
 
-  #masks(): Masks {
-    return [this.#next(), this.#next()];
-  }
-
   #packedMasks(): Masks {
     const both = this.#next();
     return [both & 0xffff, both >>> 16];
   }
 
   #readEffects(): Effects {
-    const way = WAYS[this.#next()]!;
-    const transfer = TRANSFERS[this.#next()]!;
-    const [reads, writes, unsure] = [this.#masks(), this.#masks(), this.#masks()];
-    const bits = this.#next();
-    const flags = Object.fromEntries(FLAGS.map((name, i) => [name, ((bits >>> i) & 1) !== 0]));
-    return { way, transfer, reads, writes, unsure, ...(flags as Record<(typeof FLAGS)[number], boolean>), why: '' };
+    this.#at += EFFECTS_WORDS;
+    return readEffects(this.#numbers, this.#at - EFFECTS_WORDS);
   }
 
   #region(): PlannedRegion {
