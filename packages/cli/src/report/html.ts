@@ -112,7 +112,11 @@ function rates(summary: MigrationSummary): string {
     title: 'Bytes sent and bytes dirtied per second, over time',
     description: `At most ${sizeText(Math.max(...windows.map(({ rate }) => rate)))} per second were sent, and ${sizeText(Math.max(0, ...dirtied.map(({ rate }) => rate)))} per second dirtied; the table has all windows.`,
     series: [
-      { name: 'sent per second', style: 'a', points: windows.map(({ t, rate }) => [t, rate]) },
+      {
+        name: 'sent per second',
+        style: 'a',
+        points: windows.flatMap(({ t, ms, rate }) => [[t - ms, rate] as const, [t, rate] as const]),
+      },
       {
         name: 'dirtied per second',
         style: 'b',

@@ -5,6 +5,7 @@
  */
 import type { MigrationCounters } from '../info.ts';
 import type { AttemptFacts, MigrationProbe, MigrationSide, SectionFacts, TracePoint } from './probe.ts';
+import { encodedPages } from './recorder.ts';
 
 /** What an instrument measures. */
 interface Instrument {
@@ -210,7 +211,7 @@ export class MigrationMetrics implements MigrationProbe {
     this.#grow(AT.io.source, counters.transferred);
     this.#grow(AT.zero, counters.zeroPages);
     this.#grow(AT.normal, counters.normalPages);
-    this.#grow(AT.xbzrle, counters.xbzrle.pages);
+    this.#grow(AT.xbzrle, encodedPages(counters).pages);
     this.numbers[AT.remaining] = counters.remaining;
   }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { MigrationCounters } from '../info.ts';
+import { PAGE } from '../ram/blocks.ts';
 import type { AttemptFacts, MigrationProbe, MigrationSide, SectionFacts, TracePoint } from './probe.ts';
 import { TRACE_VERSION, type TraceHeader, type TraceParts, type TraceRecord } from './schema.ts';
 
@@ -100,13 +101,13 @@ export class TraceRecorder implements MigrationProbe {
   window(ms: number): void {
     const counters = this.#counters;
     if (counters === undefined) return;
-    const { bytes, pages } = counters.xbzrle.stats(0);
+    const xbzrle = encodedPages(counters);
     this.#lines.push({
       type: 'window',
       t: this.#now(),
       ms,
       ram: counters.stats(false),
-      ...(pages === 0 ? {} : { xbzrle: { bytes, pages } }),
+      ...(xbzrle.pages === 0 ? {} : { xbzrle }),
       expectedDowntime: counters.expectedDowntime,
       throttle: counters.throttlePercentage,
       parts: this.#takeParts(),
@@ -196,6 +197,12 @@ export class TraceRecorder implements MigrationProbe {
     this.#options.sink(text, this.#first, last);
     this.#first = false;
   }
+}
+
+/** Pages that went encoded: those that had changed too much went whole, and count as such. */
+export function encodedPages(counters: MigrationCounters): { bytes: number; pages: number } {
+  const { bytes, pages, overflow } = counters.xbzrle.stats(0);
+  return { bytes: bytes - overflow * PAGE, pages: pages - overflow };
 }
 
 /** Microseconds are enough. */

@@ -22,6 +22,7 @@ export interface PassSummary {
 /** A moment of a window's end. */
 export interface WindowSummary {
   readonly t: number;
+  readonly ms: number;
   readonly remaining: number;
   /** Bytes per second in this window. */
   readonly rate: number;
@@ -86,6 +87,8 @@ export interface MigrationSummary {
   readonly alignment?: ClockAlignment;
 }
 
+const SIDES: readonly MigrationSide[] = ['source', 'destination'];
+
 /** Passes that follow each other sooner are taken together for rates, in ms. */
 const SHORTEST_MS = 20;
 
@@ -136,7 +139,7 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
     date: main.header.date,
     channel: main.header.channel,
     capabilities: main.header.capabilities,
-    sides: (['source', 'destination'] as const).filter((side) => traces[side] !== undefined),
+    sides: SIDES.filter((side) => traces[side] !== undefined),
     complete: [source, destination].every((trace) => trace?.complete !== false),
     totalMs: (main.records.at(-1)?.t ?? 0) - main.header.connected,
     endMs: main.records.at(-1)?.t ?? 0,
@@ -157,8 +160,9 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
     },
     passes,
     dirtied: dirtyRates(passes),
-    windows: windows.map(({ t, ram: figures, throttle, expectedDowntime }) => ({
+    windows: windows.map(({ t, ms, ram: figures, throttle, expectedDowntime }) => ({
       t,
+      ms,
       remaining: figures.remaining,
       rate: (figures.mbps * 1e6) / 8,
       throttle,
@@ -177,7 +181,7 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
             status,
           }))),
     ],
-    pause: steps.sort((a, b) => a.begin - b.begin),
+    pause: steps.sort((a, b) => SIDES.indexOf(a.side) - SIDES.indexOf(b.side) || a.begin - b.begin),
     parts: sumParts(main),
     ...(alignment === undefined ? {} : { alignment }),
   };
