@@ -81,6 +81,7 @@ export class MigrationController {
     this.#options = options;
     this.#rehearsal = new Rehearsal(host, options.pace);
     this.#wire = wireProperties(options.wire ?? 'compat', options.wireOverrides);
+    this.#parameters['zero-page-detection'] = this.#wire.zeroPageDetection;
     host.followMigration?.(() => isMigrating(this.#outgoing?.attempt.status.value ?? 'none'));
   }
 

@@ -29,6 +29,8 @@ export interface WireProperties {
   readonly describeConfiguration: boolean;
   /** multifd synchronises after every section (8.0 and before) instead of once for each round over RAM. */
   readonly multifdFlushAfterEachSection: boolean;
+  /** Default of the parameter `zero-page-detection`: packets of 8.2 and before have no zero pages. */
+  readonly zeroPageDetection: 'legacy' | 'multifd';
   /** multifd channels under TLS end with a close notification (10.0 and later). */
   readonly multifdCleanTlsTermination: boolean;
   /** The preempt channel is opened at setup (7.2 and before), not when postcopy begins. */
@@ -56,6 +58,7 @@ const QEMU_10_0: WireProperties = {
   sendVmDescription: true,
   describeConfiguration: true,
   multifdFlushAfterEachSection: false,
+  zeroPageDetection: 'multifd',
   multifdCleanTlsTermination: true,
   preemptAtSetup: false,
   switchoverAckLegacy: true,
@@ -66,14 +69,16 @@ const QEMU_10_0: WireProperties = {
 /** What 7.2 needs so that it understands, and the others accept. */
 const UNDERSTOOD_BY_7_2 = {
   sendSwitchoverStart: false,
-  multifdFlushAfterEachSection: true,
   multifdCleanTlsTermination: false,
   maxPackaged: 2 ** 24,
 } as const;
 
 /** The generations by name. */
 export const WIRE_GENERATIONS = {
-  /** What 7.2, 10.0 and 11.1 all accept. */
+  /**
+   * What 7.2, 10.0 and 11.1 all accept. No way to use multifd is: one that does not synchronise as 7.2 wants it fails there at
+   * once, one that does would hang newer versions for ever. So multifd is as 8.1 and later have it; 7.2 needs `qemu-7.2`.
+   */
   compat: { ...QEMU_10_0, ...UNDERSTOOD_BY_7_2, virtioQueueMax1024: false },
   'qemu-7.2': {
     ...QEMU_10_0,
@@ -82,6 +87,8 @@ export const WIRE_GENERATIONS = {
     describeConfiguration: false,
     ramSectionId: 2,
     preemptAtSetup: true,
+    multifdFlushAfterEachSection: true,
+    zeroPageDetection: 'legacy',
   },
   'qemu-10.0': QEMU_10_0,
   'qemu-11.1': {

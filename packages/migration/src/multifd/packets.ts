@@ -143,15 +143,14 @@ export function decodePagesHeader(view: DataView, method: number): PagesHeader {
       `a packet has compression flags 0x${(flags & METHOD_MASK).toString(16)}, expected are 0x${method.toString(16)}; ` +
         'set multifd-compression to the same on both sides',
     );
-  checkPayload(payload, normal, method);
+  if (normal > 0) checkPayload(payload, normal, method);
   const number = view.getUint32(24) * 2 ** 32 + view.getUint32(28);
-  return { flags, normal, zero, payload, number, block: pages ? nameAt(view, 64) : '' };
+  // Without pages nothing follows; 7.2 leaves the size of the packet before there.
+  return { flags, normal, zero, payload: normal > 0 ? payload : 0, number, block: pages ? nameAt(view, 64) : '' };
 }
 
 function checkPayload(payload: number, normal: number, method: number): void {
-  if (normal === 0) {
-    if (payload !== 0) throw new PacketError(`a packet without pages has ${payload} bytes of them`);
-  } else if (method === 0) {
+  if (method === 0) {
     if (payload !== normal * 4096) throw new PacketError(`a packet has ${payload} bytes for ${normal} pages`);
   } else if (payload === 0 || payload > MAX_PAYLOAD)
     throw new PacketError(`a packet has ${payload} compressed bytes, possible are 1 to ${MAX_PAYLOAD}`);
