@@ -3,6 +3,7 @@ import type { CellName } from './state/layout.ts';
 import type { StateView } from './state/view.ts';
 import { EFER } from './system/bits.ts';
 import { MCG_CAP } from './system/msr.ts';
+import { checkGuestFeatures } from './vmstate-features.ts';
 import { computeHflags } from './vmstate-hflags.ts';
 import { type Element, FPREG, MTRR_VAR, SEGMENT, SegmentRecord, vectorTable } from './vmstate-records.ts';
 import { Hflag, Hflag2, InterruptRequest } from './wire-bits.ts';
@@ -331,6 +332,7 @@ function afterLoad(d: CpuVmState): void {
   if (d.fpregsFormat !== 0) throw new RangeError(`fpregs_format_vmstate is ${d.fpregsFormat}, only 0 is known`);
   if ((d.hflags & Hflag.GUEST) !== 0) noSvm(BigInt(d.hflags), 'hflags');
   noSvm(s.getBig('efer') & BigInt(EFER.SVME), 'EFER.SVME');
+  checkGuestFeatures(s);
   if (d.userTscKhz !== 0n && d.loadedTscKhz !== 0n && d.userTscKhz !== d.loadedTscKhz) {
     throw new RangeError(
       `the guest's TSC runs at ${d.loadedTscKhz} kHz and tsc-frequency here is ${d.userTscKhz} kHz; give the same on both sides`,

@@ -87,6 +87,7 @@ class X86VCpu implements VCpu {
   readonly sections: VCpu['sections'];
   readonly debug: X86Debug;
   readonly translator: CpuTranslator;
+  readonly featureWords: Readonly<Record<string, number>>;
   readonly #core: X86Cpu;
   readonly #apic: X86InterruptController;
   readonly #vmstate: CpuVmState;
@@ -133,6 +134,7 @@ class X86VCpu implements VCpu {
     const warn = (text: string): void => (index === 0 ? scope.find(Logger)?.warn(text) : undefined);
     const configuration = configure(model, properties, warn);
     this.#configuration = configuration;
+    this.featureWords = configuration.words;
     core.engine.setFeatures(configuration.features);
     const { cores, threads } = topology;
     const count = cores * threads;

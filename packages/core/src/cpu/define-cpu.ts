@@ -88,6 +88,8 @@ export interface VCpu {
   describe(): string;
   /** Guest-physical address behind a linear address for debuggers, without side effects; undefined when unmapped. */
   translateDebug(address: bigint): number | undefined;
+  /** Words of feature bits that the guest sees, by the architecture's names for them (x86: `LEAF[.SUBLEAF].REGISTER`). */
+  readonly featureWords?: Readonly<Record<string, number>>;
   /** Breakpoints, stepping and the registers' descriptions; absent when this CPU cannot be debugged. */
   readonly debug?: CpuDebug;
   /** Translates guest code; absent when this CPU only interprets. */
