@@ -39,6 +39,14 @@ function abort(reason: Error): void {
   port.unref();
 }
 
+/** Writes under way, one behind the other: none is attempted behind one that has failed. */
+let written: Promise<void> = Promise.resolve();
+
+function write(bytes: Uint8Array): Promise<undefined> {
+  written = written.then(() => output!.write(bytes));
+  return written.then(() => undefined);
+}
+
 async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
   switch (request.do) {
     case 'open':
@@ -47,6 +55,7 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
       pages = new ThreadPages(output!, request.plan);
       return;
     case 'pages':
+      await written;
       return pages!.send(request.budget);
     case 'share-plan':
       share = threadShare(output!, request.plan);
@@ -56,14 +65,13 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
     case 'sync':
       return share!.sync();
     case 'write':
-      await output!.write(request.bytes);
-      return;
+      return write(request.bytes);
     case 'write-memory':
-      await output!.write(pages!.view(request.at, request.length));
-      return;
+      return write(pages!.view(request.at, request.length));
     case 'read':
       return output!.read();
     case 'end':
+      await written;
       await output!.end();
       return;
     case 'close':

@@ -20,6 +20,8 @@ export async function complete(ctx: SourceContext): Promise<void> {
     await deviceHook(header, 'saveComplete', () => handlers.saveComplete(state, writer, liveContext(ctx)));
     endSection(writer, header.id, wire.sendSectionFooter);
   }
+  // A cancel is in time until the rest is handed over: that should not be much.
+  if (ctx.live.length > 0) await writer.flushed();
   saveDevices(ctx);
   ctx.counters.downtimeBytes = writer.transferred - before;
 }

@@ -9,14 +9,23 @@ import type { SourceContext } from './context.ts';
 export async function handOver(ctx: SourceContext): Promise<void> {
   const { writer, probe } = ctx;
   probe?.point('saved');
-  await writer.flushed();
-  probe?.point('flushed');
   ctx.signal.throwIfAborted();
   ctx.returnPath?.check();
+  const before = writer.taken();
   ctx.committed = true; // <- ownership changes hands here, with the end mark that lets the destination run the guest
   writer.u8(SECTION.eof);
   if (ctx.wire.sendVmDescription) writeDescription(ctx);
-  await writer.flushed();
+  const all = writer.flushed();
+  all.catch(() => {});
+  try {
+    await before;
+  } catch (error) {
+    // The channel does not attempt the mark behind a write that failed.
+    ctx.committed = false;
+    throw error;
+  }
+  probe?.point('flushed');
+  await all;
   await ctx.channel.end();
   probe?.point('committed');
   const error = await ctx.returnPath?.ended;

@@ -34,6 +34,7 @@ export class StreamWriter implements SaveStream {
   #inFlight = 0;
   #error: Error | undefined;
   #waiting: (() => void)[] = [];
+  #last: Promise<void> = Promise.resolve();
 
   /**
    * @param storage Memory for the chunks, by default 1 MiB of its own. A view of the machine's shared memory lets
@@ -149,7 +150,8 @@ export class StreamWriter implements SaveStream {
       return;
     }
     this.#inFlight++;
-    this.#output.write(filled).then(
+    this.#last = this.#output.write(filled);
+    this.#last.then(
       () => this.#done(chunk),
       (error: Error) => {
         this.#error ??= error;
@@ -182,6 +184,17 @@ export class StreamWriter implements SaveStream {
     this.flush();
     while (this.#inFlight > 0 && !this.#error) await this.#change();
     this.check();
+  }
+
+  /**
+   * Hands over everything and resolves when the channel has taken it, whatever is handed over meanwhile. When it rejects,
+   * nothing of that has left.
+   *
+   * @throws the channel's error
+   */
+  taken(): Promise<void> {
+    this.flush();
+    return this.#error === undefined ? this.#last : Promise.reject(this.#error);
   }
 
   #inStorage(chunk: Uint8Array): boolean {

@@ -15,8 +15,8 @@ export interface MigrationChannel {
   /** Whether the other side can answer (needed for a return path). */
   readonly bidirectional: boolean;
   /**
-   * Sends the bytes. Resolves when the array may be reused; several writes may be under way, and keep their order.
-   * The array may be a view of shared memory.
+   * Sends the bytes. Resolves when they are taken and the array may be reused. Several writes may be under way; they keep
+   * their order, and none is attempted behind one that has failed. The array may be a view of shared memory.
    *
    * @throws TransportError when the channel is broken; then every later call fails too.
    */

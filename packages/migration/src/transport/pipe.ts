@@ -16,12 +16,12 @@ class Direction {
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#writeError) throw this.#writeError;
     if (this.#ended) throw new TransportError('write after the end of the pipe');
-    this.#chunks.push(bytes.slice());
-    this.#held += bytes.length;
-    wake(this.#readers);
     while (this.#held > HIGH_WATER && !this.#writeError)
       await new Promise<void>((resolve) => this.#writers.push(resolve));
     if (this.#writeError) throw this.#writeError;
+    this.#chunks.push(bytes.slice());
+    this.#held += bytes.length;
+    wake(this.#readers);
   }
 
   async read(): Promise<Uint8Array | undefined> {
