@@ -2,6 +2,7 @@ import {
   BlockBackends,
   type DeviceInstance,
   type DeviceType,
+  Dma,
   Machine,
   Scope as MachineScope,
   type Scope,
@@ -78,7 +79,7 @@ export class DeviceHarness implements AsyncDisposable {
     const { descriptor } = type;
     const cpu = pacedCpuType(this.#cpu);
     const wants = (property: string): boolean => Object.hasOwn(descriptor.properties ?? {}, property);
-    this.disk = new DiskPeer(options.diskSize ?? 1 << 20);
+    this.disk = new DiskPeer(wants('drive') ? (options.diskSize ?? 1 << 20) : 0);
     if (wants('drive') && !scope.has(BlockBackends)) scope.provide(BlockBackends, this.disk);
     const parts = {
       irqs: this.irqs,
@@ -219,6 +220,11 @@ export class DeviceHarness implements AsyncDisposable {
   /** What the device has written to its character backend since the last call. */
   output(): string {
     return this.#peer.take();
+  }
+
+  /** Whether the device can reach RAM. */
+  get hasDma(): boolean {
+    return (this.device.type.descriptor.inject ?? []).includes(Dma);
   }
 
   /** Guest pages are missing from now on: what the device asks for with `dma.run` waits. */

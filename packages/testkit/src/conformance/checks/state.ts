@@ -7,6 +7,9 @@ import { behaviourDifference } from '../compare.ts';
 import { perform } from '../operations.ts';
 import { ConformanceError, type ConformanceOptions, type Subject } from '../options.ts';
 
+/** Migrations between random operations. */
+const RANDOM_PLACES = 24;
+
 type Changes = ReturnType<typeof changedFields>;
 
 /** Leaves out the fields that the author has declared transient. */
@@ -105,8 +108,7 @@ export async function saveLoadSave(subject: Subject): Promise<void> {
 /** A migration between any two operations is not noticed. */
 export async function migratesAnywhere(subject: Subject): Promise<void> {
   const { type, options, operations } = subject;
-  const step = Math.max(1, Math.floor(operations.length / 50));
-  for (let at = 0; at <= operations.length; at += step) {
+  for (const at of placesBetween(subject)) {
     await using stays = new DeviceHarness(type, options);
     await using leaves = new DeviceHarness(type, options);
     const [before, after] = [operations.slice(0, at), operations.slice(at)];
@@ -122,6 +124,15 @@ export async function migratesAnywhere(subject: Subject): Promise<void> {
     const difference = behaviourDifference(after, await perform(stays, after), await perform(arrives, after));
     if (difference !== undefined) throw new ConformanceError(lost(stays, arrives, where, difference, subject));
   }
+}
+
+/** Every place between the author's operations, and some between the random ones. */
+function placesBetween({ operations, options }: Subject): number[] {
+  const own = options.operations?.length ?? 0;
+  const step = Math.max(1, Math.ceil((operations.length - own) / RANDOM_PLACES));
+  return Array.from({ length: operations.length + 1 }, (_, at) => at).filter(
+    (at) => at <= own || (at - own) % step === 0,
+  );
 }
 
 /** What can be told at once, before the device is used any further. */
