@@ -194,9 +194,9 @@ export class Jit implements CpuTranslator {
   hotSpots(): readonly HotSpot[] {
     if (!this.#options.hotSpots) return [];
     const spots: HotSpot[] = [];
-    for (const { slot, address, plan, shadow } of this.#store.all()) {
+    for (const { slot, address, instructions, shadow } of this.#store.all()) {
       const entries = this.#u32[entryCounter(shadow) >>> 2]!;
-      if (slot >= 0) spots.push({ address, instructions: plan.instructions, entries });
+      if (slot >= 0) spots.push({ address, instructions, entries });
     }
     return spots.sort((a, b) => b.entries - a.entries);
   }
@@ -281,7 +281,7 @@ export class Jit implements CpuTranslator {
         return;
       }
       statistics.regions++;
-      statistics.instructions += region.plan.instructions;
+      statistics.instructions += region.instructions;
     });
     statistics.modules++;
     statistics.codeBytes += bytes;

@@ -1,6 +1,6 @@
 import type { WasmTable } from '@sterna/core';
 import { counterOf } from '../state/memory-map.ts';
-import type { RegionPlan } from './former.ts';
+import type { RegionPlan, RegionStep } from './former.ts';
 
 const PAGE = 4096;
 /** The table of functions grows by this many. */
@@ -8,7 +8,17 @@ const TABLE_STEP = 1024;
 
 /** A region: planned, then installed, and dead once its code has changed or it had to go. */
 export interface Region {
-  readonly plan: RegionPlan;
+  /** Record of the entry. */
+  readonly entry: number;
+  /** Number of instructions. */
+  readonly instructions: number;
+  /** Host page addresses by page, counted from the entry's. */
+  readonly pages: ReadonlyMap<number, number>;
+  /** Start and end of each stretch of code, as offsets from the start of the entry's page. */
+  readonly stretches: Float64Array;
+  /** Records whose loss is the region's end: all while it is to be written, then those whose interpreter functions it calls. */
+  records: Int32Array;
+  readonly called: Int32Array;
   /** Linear address it was formed for. */
   readonly address: bigint;
   /** Record that executes the entry's instruction without entering the region. */
@@ -52,12 +62,25 @@ export class RegionStore {
     return this.#byEntry.values();
   }
 
-  /** Adds a planned region, which dies when its code changes. */
+  /** Adds a planned region, which dies when its code changes. Of the plan only what that takes is kept. */
   add(plan: RegionPlan, shadow: number, address: bigint): Region {
-    const original = this.#view.getUint16(plan.entry, true);
-    const region: Region = { plan, address, shadow, original, slot: -1, bytes: 0, alive: true };
-    this.#byEntry.set(plan.entry, region);
-    for (const host of plan.pages.values()) {
+    const { entry, instructions, pages } = plan;
+    const region: Region = {
+      entry,
+      instructions,
+      pages,
+      stretches: stretchesOf(plan),
+      records: recordsOf(plan, () => true),
+      called: recordsOf(plan, ({ effects }) => effects.way === 'call'),
+      address,
+      shadow,
+      original: this.#view.getUint16(entry, true),
+      slot: -1,
+      bytes: 0,
+      alive: true,
+    };
+    this.#byEntry.set(entry, region);
+    for (const host of pages.values()) {
       const set = this.#byPage.get(host);
       if (set === undefined) this.#byPage.set(host, new Set([region]));
       else set.add(region);
@@ -71,8 +94,9 @@ export class RegionStore {
     const slot = this.#free.pop() ?? this.#nextSlot++;
     while (slot >= this.#table.length) this.#table.grow(TABLE_STEP);
     this.#table.set(slot, code);
-    this.#view.setUint16(region.plan.entry, slot, true);
+    this.#view.setUint16(region.entry, slot, true);
     region.slot = slot;
+    region.records = region.called;
     region.bytes = bytes;
     this.size += bytes;
     this.installed++;
@@ -83,7 +107,7 @@ export class RegionStore {
   remove(region: Region): void {
     if (!region.alive) return;
     region.alive = false;
-    const { entry, pages } = region.plan;
+    const { entry, pages } = region;
     this.#byEntry.delete(entry);
     for (const host of pages.values()) {
       const set = this.#byPage.get(host);
@@ -110,7 +134,7 @@ export class RegionStore {
     if (regions === undefined) return 0;
     let count = 0;
     for (const region of [...regions]) {
-      if (!overlaps(region.plan, page, host - page, length)) continue;
+      if (!overlaps(region, page, host - page, length)) continue;
       this.remove(region);
       count++;
     }
@@ -126,11 +150,7 @@ export class RegionStore {
     if (regions === undefined) return 0;
     let count = 0;
     for (const region of [...regions]) {
-      const written = region.slot >= 0;
-      const uses = region.plan.blocks.some(({ steps }) =>
-        steps.some((s) => s.rec >= first && s.rec < end && (!written || s.effects.way === 'call')),
-      );
-      if (!uses) continue;
+      if (!region.records.some((record) => record >= first && record < end)) continue;
       this.remove(region);
       count++;
     }
@@ -156,14 +176,23 @@ export class RegionStore {
 }
 
 /** Whether a region has instructions in a range of a host page. */
-function overlaps(plan: RegionPlan, hostPage: number, from: number, length: number): boolean {
-  for (const [page, host] of plan.pages) {
+function overlaps({ pages, stretches }: Region, hostPage: number, from: number, length: number): boolean {
+  for (const [page, host] of pages) {
     if (host !== hostPage) continue;
     const start = page * PAGE + from;
-    for (const { place, steps } of plan.blocks) {
-      const last = steps[steps.length - 1];
-      if (last !== undefined && place < start + length && last.next > start) return true;
-    }
+    for (let i = 0; i < stretches.length; i += 2)
+      if (stretches[i]! < start + length && stretches[i + 1]! > start) return true;
   }
   return false;
+}
+
+function stretchesOf({ blocks }: RegionPlan): Float64Array {
+  return Float64Array.from(
+    blocks.flatMap(({ place, steps }) => (steps.length === 0 ? [] : [place, steps.at(-1)!.next])),
+  );
+}
+
+/** Records of those steps that `which` is true of. */
+function recordsOf({ blocks }: RegionPlan, which: (step: RegionStep) => boolean): Int32Array {
+  return Int32Array.from(blocks.flatMap(({ steps }) => steps.filter(which).map(({ rec }) => rec)));
 }
