@@ -91,7 +91,8 @@ describe('a device outside the repository, against the packed packages', () => {
   const run = (...args: string[]) => spawnSync(program, args, { cwd: project, encoding: 'utf8', timeout: 60_000 });
 
   it('needs nothing of the repository: compiled files, the printed interpreter, guests, licence and readme', () => {
-    const files = (name: string) => readdirSync(join(project, 'node_modules/@sterna', name), { recursive: true });
+    const scoped = (name: string) => (name.startsWith('create-') ? name : `@sterna/${name}`);
+    const files = (name: string) => readdirSync(join(project, 'node_modules', scoped(name)), { recursive: true });
     for (const name of readdirSync(join(ROOT, 'packages'))) {
       expect(files(name)).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']));
       expect(files(name).filter((file) => /^(src|test)|tsbuildinfo|d\.ts\.map$/.test(String(file)))).toEqual([]);

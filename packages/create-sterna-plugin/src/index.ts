@@ -1,0 +1,3 @@
+export * from './kinds.ts';
+export * from './names.ts';
+export * from './plugin-files.ts';
