@@ -15,6 +15,7 @@ export type { JitHost, JitOptions } from './jit/jit-options.ts';
 export { JitStatistics } from './jit/jit-statistics.ts';
 export type { CountOptions } from './jit/print-region.ts';
 export { RegionTranslator, type TranslatedRegions, type TranslationJob } from './jit/region-translator.ts';
+export { x86FeatureNames } from './models/feature-names.ts';
 export { apicIdOf } from './models/topology.ts';
 export type { CellType } from './state/cells.ts';
 export { CELLS, type CellName, type CellPlace, STATE } from './state/layout.ts';

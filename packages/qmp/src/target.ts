@@ -60,6 +60,8 @@ export interface MonitorTracing {
   stop(): Promise<void>;
   /** Counters in OTLP's form. */
   metrics(): object;
+  /** What a destination must agree with. */
+  facts(): object;
 }
 
 /** A connection that can be broken (QAPI YankInstance). */

@@ -20,6 +20,12 @@ export const tracingCommands = {
       return NOTHING;
     },
   }),
+  'x-query-migrate-facts': defineCommand({
+    help: 'What a destination must agree with: RAM blocks, CPU features, sections, wire',
+    arguments: t.object({}),
+    returns: t.typed<object>('any'),
+    run: ({ target }) => tracingOf(target).facts(),
+  }),
   'x-query-migrate-metrics': defineCommand({
     help: 'Counters of all migrations of this process, in the form of OpenTelemetry (OTLP in JSON)',
     arguments: t.object({}),

@@ -44,6 +44,7 @@ import { type CharDevices, openCharDevices } from './char-devices.ts';
 import { Disks } from './disks.ts';
 import { GdbServer } from './gdb-server.ts';
 import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
+import { migrationFacts } from './migration-facts.ts';
 import { MigrationTracing } from './migration-tracing.ts';
 import { MachineTarget } from './monitor-target.ts';
 import { type MachinePlan, planCpu, readBootImages } from './plan.ts';
@@ -112,7 +113,9 @@ export class MachineProcess {
       wireOverrides: globals.wire,
     });
     applyMigrationGlobals(this.controller, globals);
-    this.#tracing = new MigrationTracing(this.controller, nodeHostClock, plan.name);
+    this.#tracing = new MigrationTracing(this.controller, nodeHostClock, plan.name, () =>
+      migrationFacts(this.machine, wireOf(plan), wireProperties(wireOf(plan), globals.wire)),
+    );
     if (plan.migrationTrace !== undefined) this.#tracing.start(plan.migrationTrace);
     this.controller.autostart = plan.autostart;
     const snapshots = new Snapshots(

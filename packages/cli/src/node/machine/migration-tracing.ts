@@ -15,8 +15,12 @@ export class MigrationTracing {
   /** What is being written; it fails when one of the writes has. */
   #written: Promise<void> = Promise.resolve();
 
+  /** What a destination must agree with. */
+  readonly facts: () => object;
+
   /** @param name of the machine, if it has one */
-  constructor(controller: MigrationController, clock: HostClock, name: string | undefined) {
+  constructor(controller: MigrationController, clock: HostClock, name: string | undefined, facts: () => object) {
+    this.facts = facts;
     this.#controller = controller;
     this.#clock = clock;
     this.#name = name;
