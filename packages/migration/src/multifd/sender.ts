@@ -67,6 +67,8 @@ export class MultifdSender implements PageSender {
   async #flush(writer: StreamWriter): Promise<void> {
     await this.#sync(writer);
     writer.u64Number(RAM_FLAG.multifdFlush);
+    // Channels stop at their marks until this one is read. Kept here it would hold up all that follows.
+    writer.flush();
   }
 
   async #sync(writer: StreamWriter): Promise<void> {
