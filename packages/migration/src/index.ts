@@ -1,5 +1,7 @@
 export * from './capabilities.ts';
 export * from './controller.ts';
+export * from './dirty-rate/dirty-rate-meter.ts';
+export * from './dirty-rate/types.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './info.ts';

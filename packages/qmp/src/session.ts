@@ -1,5 +1,6 @@
 import type { CharBackend, CharFrontend } from '@sterna/core';
 import { versionInfo } from './commands/machine-commands.ts';
+import { REFUSED_COMMANDS } from './commands/refused-commands.ts';
 import { findCommand } from './commands/table.ts';
 import { errorBody, QmpError } from './errors.ts';
 import { JsonStream } from './json-stream.ts';
@@ -148,7 +149,7 @@ export class QmpSession implements CharFrontend, Disposable {
         "capabilities are not negotiated yet: the first command must be 'qmp_capabilities'",
       );
     }
-    if (command === undefined) throw new QmpError('CommandNotFound', `The command ${name} has not been found`);
+    if (command === undefined) throw new QmpError('CommandNotFound', notFound(name));
     const args = command.arguments.check(given, 'arguments');
     if (name === 'qmp_capabilities') this.#negotiate(args);
     return command.run({ target: this.#target, takeDescriptor: () => this.#descriptors.shift() }, args);
@@ -196,4 +197,11 @@ export class QmpSession implements CharFrontend, Disposable {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Error);
+}
+
+function notFound(name: string): string {
+  const reason = Object.hasOwn(REFUSED_COMMANDS, name) ? REFUSED_COMMANDS[name] : undefined;
+  return reason === undefined
+    ? `The command ${name} has not been found`
+    : `The command ${name} is not available here: ${reason}`;
 }

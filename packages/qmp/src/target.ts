@@ -1,6 +1,21 @@
 import type { BlockDeviceInfo, BlockInfo, InfoBlockOptions } from '@sterna/block';
-import type { CpuPlace, JobList, RunState, UserObjects } from '@sterna/core';
-import type { CapabilityStatus, MigrationInfo, MigrationParameters, Snapshots } from '@sterna/migration';
+import type {
+  BlockDriverType,
+  CpuPlace,
+  CpuType,
+  JobList,
+  MachineType,
+  ObjectType,
+  RunState,
+  UserObjects,
+} from '@sterna/core';
+import type {
+  CapabilityStatus,
+  DirtyRateMeter,
+  MigrationInfo,
+  MigrationParameters,
+  Snapshots,
+} from '@sterna/migration';
 
 /** An event of QMP, before its timestamp. */
 export interface MonitorEvent {
@@ -109,6 +124,9 @@ export interface MonitorBlocks {
 /** The user-creatable objects of a machine, as monitors command them. All errors are thrown as `SternaError`. */
 export type MonitorObjects = Pick<UserObjects, 'add' | 'remove' | 'list'>;
 
+/** The measurement of the dirty rate, as monitors command it. All errors are thrown as `SternaError`. */
+export type MonitorDirtyRate = Pick<DirtyRateMeter, 'start' | 'query'>;
+
 /** Snapshots of a machine, as monitors command them. All errors are thrown as `SternaError`. */
 export type MonitorSnapshots = Pick<Snapshots, 'save' | 'load' | 'remove' | 'list'>;
 
@@ -132,6 +150,8 @@ export interface MonitorTarget {
   readonly descriptors?: MonitorDescriptors;
   /** Absent where no command goes on after its answer. */
   readonly jobs?: JobList;
+  /** Absent where nothing measures. */
+  readonly dirtyRate?: MonitorDirtyRate;
   /** Absent where nobody makes any. */
   readonly objects?: MonitorObjects;
   /** Absent where there are none. */

@@ -49,3 +49,5 @@ export const PAGE_PROTECTED = 8;
 export const PAGE_UNTOUCHED = 16;
 /** Page flag: not written since a display last looked. */
 export const PAGE_CLEAN_DISPLAY = 32;
+/** Page flag: not written since a measurement of the dirty rate began. */
+export const PAGE_CLEAN_RATE = 64;

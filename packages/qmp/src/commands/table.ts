@@ -11,6 +11,7 @@ import {
   type ResultOf,
 } from './define-command.ts';
 import { descriptorCommands } from './descriptor-commands.ts';
+import { dirtyRateCommands } from './dirty-rate-commands.ts';
 import { jobCommands } from './job-commands.ts';
 import { machineCommands } from './machine-commands.ts';
 import { memoryCommands } from './memory-commands.ts';
@@ -48,6 +49,7 @@ export const COMMANDS = {
   ...machineCommands,
   ...memoryCommands,
   ...objectCommands,
+  ...dirtyRateCommands,
   ...migrationCommands,
   ...tracingCommands,
   ...chardevCommands,

@@ -24,6 +24,7 @@ import { RegionTranslator, x86Cpus } from '@sterna/cpu-x86';
 import { prepareInterpreter, startTranslator } from '@sterna/cpu-x86/node';
 import { firmwareFinder } from '@sterna/machine-microvm/node';
 import {
+  DirtyRateMeter,
   defaultParameters,
   MachineMigrationHost,
   MachineSnapshotHost,
@@ -68,6 +69,7 @@ export class MachineProcess {
   readonly #monitors: Disposable[] = [];
   readonly #descriptors = new PassedDescriptors();
   readonly #objects: UserObjects;
+  readonly #dirtyRate: DirtyRateMeter;
   readonly #gdb: GdbServer;
   readonly #tracing: MigrationTracing;
   readonly #atEnd: (() => void | Promise<void>)[] = [];
@@ -118,6 +120,11 @@ export class MachineProcess {
     );
     if (plan.migrationTrace !== undefined) this.#tracing.start(plan.migrationTrace);
     this.controller.autostart = plan.autostart;
+    this.#dirtyRate = new DirtyRateMeter(migrationHost, {
+      pace: migrationHost.pace,
+      wallNs: () => nodeHostClock.wallNs(),
+      random: Math.random,
+    });
     const snapshots = new Snapshots(
       new MachineSnapshotHost(this.machine, migrationHost, () => this.controller.migrating),
       snapshotStores(plan),
@@ -126,11 +133,14 @@ export class MachineProcess {
     this.target = new MachineTarget(
       this.machine,
       this.controller,
-      snapshots,
-      disks.layer,
-      chardevs.listing,
-      this.#descriptors,
-      objects,
+      {
+        snapshots,
+        layer: disks.layer,
+        chardevs: chardevs.listing,
+        descriptors: this.#descriptors,
+        objects,
+        dirtyRate: this.#dirtyRate,
+      },
       {
         expectsIncoming: plan.incoming !== undefined,
         quit: (cause) => this.quit(cause),
@@ -260,6 +270,7 @@ export class MachineProcess {
 
   async #closeAll(code: number): Promise<void> {
     this.controller.cancel();
+    this.#dirtyRate[Symbol.dispose]();
     this.target.jobs.cancelAll();
     this.#writeHotSpots();
     await this.machine.dispose();

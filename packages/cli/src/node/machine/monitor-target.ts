@@ -12,6 +12,7 @@ import {
 } from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
+  type DirtyRateMeter,
   type MigrationAddress,
   type MigrationController,
   parseMigrationChannels,
@@ -43,6 +44,16 @@ export interface TargetHost {
   migrating(): void;
 }
 
+/** What stands beside the machine in its process. */
+export interface TargetParts {
+  readonly snapshots: Snapshots;
+  readonly layer: BlockLayer;
+  readonly chardevs: readonly ChardevListing[];
+  readonly descriptors: PassedDescriptors;
+  readonly objects: UserObjects;
+  readonly dirtyRate: DirtyRateMeter;
+}
+
 /** A machine and its migration as monitors see them. */
 export class MachineTarget implements MonitorTarget {
   readonly version = VERSION;
@@ -55,6 +66,7 @@ export class MachineTarget implements MonitorTarget {
   readonly snapshots: Snapshots;
   readonly descriptors: PassedDescriptors;
   readonly objects: UserObjects;
+  readonly dirtyRate: DirtyRateMeter;
   readonly #layer: BlockLayer;
   readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
@@ -65,11 +77,7 @@ export class MachineTarget implements MonitorTarget {
   constructor(
     machine: Machine,
     controller: MigrationController,
-    snapshots: Snapshots,
-    layer: BlockLayer,
-    chardevs: readonly ChardevListing[],
-    descriptors: PassedDescriptors,
-    objects: UserObjects,
+    { snapshots, layer, chardevs, descriptors, objects, dirtyRate }: TargetParts,
     host: TargetHost,
   ) {
     this.snapshots = snapshots;
@@ -78,6 +86,7 @@ export class MachineTarget implements MonitorTarget {
     this.#chardevs = chardevs;
     this.descriptors = descriptors;
     this.objects = objects;
+    this.dirtyRate = dirtyRate;
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;
