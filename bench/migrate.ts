@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { delay, Vm } from '../tests/support/vm.ts';
 import { codecFigures, scanFigures } from './migrate-codec.ts';
+import { MULTIFD_CASES } from './migrate-multifd.ts';
 import { TLS_CASES } from './migrate-tls.ts';
 import { XBZRLE_CASE } from './migrate-xbzrle.ts';
 import { type Comparison, compare, table } from './stats.ts';
@@ -51,6 +52,7 @@ const CASES: Readonly<Record<string, Case>> = {
     limitMs: 300_000,
   },
   xbzrle: XBZRLE_CASE,
+  ...MULTIFD_CASES,
   ...TLS_CASES,
 };
 
