@@ -42,7 +42,6 @@ const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   'zero-copy-send': 'this host offers no zero-copy sockets',
   'postcopy-preempt': 'postcopy has not landed yet',
   'dirty-limit': 'this engine has no KVM dirty ring',
-  'mapped-ram': 'mapped-ram files have not landed yet',
 };
 
 /** Pairs that contradict each other (QEMU migration/options.c migrate_caps_check, v10.0). */

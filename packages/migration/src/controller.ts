@@ -6,7 +6,7 @@ import { runDestination } from './destination/destination.ts';
 import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
 import type { MigrationHost } from './host.ts';
 import type { MigrationCounters, MigrationInfo } from './info.ts';
-import { checkAddress, compressionOf, connectOutgoing } from './multifd/connect.ts';
+import { checkAddress, compressionOf, connectOutgoing, wantsDirectAccess } from './multifd/connect.ts';
 import { ChannelCollector } from './multifd/incoming-channels.ts';
 import type { Pace } from './pace.ts';
 import { applyParameters, defaultParameters, type MigrationParameters } from './parameters.ts';
@@ -278,7 +278,8 @@ export class MigrationController {
     try {
       const multifd = this.capabilities.has('multifd') ? this.#parameters['multifd-channels'] : 0;
       const tls = tlsRequest(this.#parameters);
-      incoming.listener = await this.#options.transport.listen(address, { tls, channels: multifd + 1 });
+      const direct = wantsDirectAccess(this.capabilities, this.#parameters);
+      incoming.listener = await this.#options.transport.listen(address, { tls, channels: multifd + 1, direct });
       listening?.();
       const channel = await this.#accept(incoming.listener, multifd);
       await incoming.listener.close();
@@ -291,7 +292,8 @@ export class MigrationController {
   }
 
   #accept(listener: MigrationListener, multifd: number): Promise<MigrationChannel> {
-    if (multifd === 0) return listener.accept();
+    // Pages of a file are read by places; whoever wrote them may have been several.
+    if (multifd === 0 || this.capabilities.has('mapped-ram')) return listener.accept();
     const uuid = this.#host.uuid ?? new Uint8Array(16);
     return new ChannelCollector({ channels: multifd, uuid }).collect(listener);
   }
@@ -345,6 +347,7 @@ export class MigrationController {
         compression: compressionOf(this.#parameters),
         capabilities: this.capabilities,
         wire: this.#wire,
+        pace: this.#options.pace,
         rehearsal: this.#rehearsal,
         status: incoming.status,
         autostart: () => this.autostart,

@@ -119,7 +119,7 @@ const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
   'vcpu-dirty-limit': integer(1, 1, Number.MAX_SAFE_INTEGER),
   mode: only('normal', 'CPR has not landed yet'),
   'zero-page-detection': word('multifd', ['none', 'legacy', 'multifd']),
-  'direct-io': only(false, 'mapped-ram has not landed yet'),
+  'direct-io': bool(false),
   'x-deadline': integer(0, 0, 2 ** 31 - 1, ' ms'),
   'x-on-timeout': word('cancel', ['cancel', 'pause']),
 };

@@ -1,4 +1,4 @@
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, constants, readFileSync } from 'node:fs';
 import { SternaError } from '../errors.ts';
 import { hostLibrary } from './chardev/host-library.ts';
 
@@ -90,15 +90,17 @@ export class PassedDescriptors implements Disposable {
    * Copies the descriptor of a set that was opened for reading or writing; the caller closes the copy.
    *
    * @param path - `/dev/fdset/N`
+   * @param direct - Takes one with direct access (O_DIRECT), else one without
    * @throws SternaError when there is no such set, or none of its descriptors serves
    */
-  copyFromSet(path: string, access: 'read' | 'write'): number {
+  copyFromSet(path: string, access: 'read' | 'write', direct = false): number {
     const set = this.#sets.get(Number(path.slice(FDSET.length)));
     if (set === undefined) throw new SternaError('STERNA_ERR_OPTION_VALUE', `Failed to find fdset ${path}`);
-    const fitting = set.find(({ fd }) => allows(fd, access));
+    const fitting = set.find(({ fd }) => allows(fd, access, direct));
     const copy = fitting === undefined ? -1 : (hostLibrary()?.call.dup(fitting.fd) ?? -1);
     if (copy >= 0) return copy;
-    throw new SternaError('STERNA_ERR_OPTION_VALUE', `no descriptor of ${path} was opened to ${access}`);
+    const how = direct ? `${access} with direct access (O_DIRECT)` : access;
+    throw new SternaError('STERNA_ERR_OPTION_VALUE', `no descriptor of ${path} was opened to ${how}`);
   }
 
   /** Closes a descriptor that nobody keeps. */
@@ -121,9 +123,11 @@ export class PassedDescriptors implements Disposable {
 }
 
 /** Whether the descriptor was opened for this kind of access (proc_pid_fdinfo(5)). */
-function allows(fd: number, access: 'read' | 'write'): boolean {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0';
-  const mode = Number.parseInt(flags, 8) & 3;
+function allows(fd: number, access: 'read' | 'write', direct: boolean): boolean {
+  const text = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0';
+  const flags = Number.parseInt(text, 8);
+  if (direct !== ((flags & (constants.O_DIRECT ?? 0)) !== 0)) return false;
+  const mode = flags & 3;
   return mode === 2 || mode === (access === 'read' ? 0 : 1);
 }
 

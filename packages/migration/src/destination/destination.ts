@@ -1,18 +1,20 @@
 /**
  * One incoming migration: the list of its phases.
  *
- *   readHeader -> setUpDevices -> readSections -> checkComplete -> skipDescription -> takeOver
+ *   readHeader -> setUpDevices -> readSections -> checkComplete -> takeOver -> skipDescription
  *
  * Nothing runs the guest before `takeOver`: up to there a failure leaves a stopped machine that says what was wrong,
  * and a source that listens is told.
  */
 import type { Capabilities } from '../capabilities.ts';
 import { deviceHook } from '../device-hook.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, TransportError } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
+import { MappedRamLoader } from '../mapped-ram/load.ts';
 import { MultifdIncoming } from '../multifd/incoming-channels.ts';
 import type { MultifdCompression } from '../multifd/packets.ts';
 import { MultifdReceiver } from '../multifd/receiver.ts';
+import type { Pace } from '../pace.ts';
 import { RamArea } from '../ram/blocks.ts';
 import { RamLoader } from '../ram/load.ts';
 import { GlobalState } from '../sections/global-state.ts';
@@ -29,6 +31,9 @@ import { readHeader } from './header.ts';
 import { readSections } from './sections.ts';
 import { takeOver } from './take-over.ts';
 
+/** Longest wait for the description, while the guest runs. */
+const DESCRIPTION_MS = 1000;
+
 /** What an incoming migration is made of. */
 export interface DestinationOptions {
   readonly host: MigrationHost;
@@ -39,6 +44,7 @@ export interface DestinationOptions {
   readonly capabilities: Capabilities;
   /** What this side expects of framing. */
   readonly wire: WireProperties;
+  readonly pace: Pace;
   readonly rehearsal?: Rehearsal;
   readonly status: StatusCell;
   /** Who measures this migration. */
@@ -62,7 +68,6 @@ export async function runDestination(options: DestinationOptions): Promise<void>
     await readSections(ctx);
     checkComplete(ctx);
     options.probe?.point('loaded');
-    await skipDescription(ctx);
     await takeOver(ctx, options.autostart);
     status.move('active', 'completed');
     await ctx.returnPath?.shut(false);
@@ -72,6 +77,10 @@ export async function runDestination(options: DestinationOptions): Promise<void>
   } finally {
     cleanUpDevices(ctx);
   }
+  // A source that has fallen silent owes nothing but this.
+  const skipped = new AbortController();
+  await Promise.race([skipDescription(ctx), options.pace.sleep(DESCRIPTION_MS, skipped.signal)]);
+  skipped.abort();
 }
 
 /** What all phases share, before the first of them. */
@@ -83,7 +92,7 @@ export function makeContext({
   wire,
   probe,
   rehearsal,
-}: Omit<DestinationOptions, 'status' | 'autostart'>): DestinationContext {
+}: Omit<DestinationOptions, 'pace' | 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
   const asked = capabilities.has('switchover-ack')
@@ -98,7 +107,7 @@ export function makeContext({
     capabilities,
     wire,
     reader: new StreamReader(channel, area.stream),
-    ram: new RamLoader(host, area, multifd),
+    ram: new RamLoader(host, area, { multifd, mapped: mappedRam(host, channel, capabilities) }),
     sections,
     globalState: new GlobalState(),
     byId: new Map(),
@@ -108,6 +117,17 @@ export function makeContext({
     probe,
     unapproved: new Set(asked.map(({ state }) => state)),
   };
+}
+
+/** @throws TransportError when pages are to have places, and the channel is no file */
+function mappedRam(
+  host: MigrationHost,
+  channel: MigrationChannel,
+  capabilities: Capabilities,
+): MappedRamLoader | undefined {
+  if (!capabilities.has('mapped-ram')) return undefined;
+  if (channel.fileInput !== undefined) return new MappedRamLoader(host, channel.fileInput);
+  throw new TransportError(`capability mapped-ram needs a file (file:NAME), ${channel.name} is none`);
 }
 
 /** Tells live devices that their state comes. */

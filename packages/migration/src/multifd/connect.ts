@@ -27,12 +27,17 @@ export interface OutgoingOptions {
 }
 
 /**
- * Refuses an address that only one channel leads to.
+ * Refuses an address that only one channel leads to where several are wanted, and all but files where pages have places.
  *
  * @param address - Absent for a channel that exists already.
  * @throws SternaError `STERNA_ERR_CAPABILITY`
  */
 export function checkAddress(capabilities: Capabilities, address: MigrationAddress | undefined): void {
+  if (capabilities.has('mapped-ram')) {
+    // A channel that exists already is looked at when it is used.
+    if (address === undefined || address.transport === 'file') return;
+    throw new SternaError('STERNA_ERR_CAPABILITY', 'migration capability mapped-ram needs a file, such as file:NAME');
+  }
   if (!capabilities.has('multifd')) return;
   if (address?.transport === 'socket' && address.type !== 'fd') return;
   throw new SternaError(
@@ -44,13 +49,14 @@ export function checkAddress(capabilities: Capabilities, address: MigrationAddre
 /** Opens the main channel, and with multifd all others. @throws what the transport throws; nothing stays open then */
 export async function connectOutgoing(options: OutgoingOptions, signal: AbortSignal): Promise<MigrationChannel> {
   const { transport, address, tls, host, capabilities, parameters, pace, counters } = options;
-  if (!capabilities.has('multifd')) return transport.connect(address, signal, { tls });
+  const direct = wantsDirectAccess(capabilities, parameters);
+  if (!capabilities.has('multifd')) return transport.connect(address, signal, { tls, direct });
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   const main = transport.connect(address, either, { tls });
   // The first connection is the main one to whoever does not look into them.
   const others = Array.from({ length: parameters['multifd-channels'] }, (_, multifd) =>
-    transport.connect(address, either, { tls, multifd, after: main }),
+    transport.connect(address, either, { tls, multifd, direct, after: main }),
   );
   const all = [main, ...others];
   const giveUp = (error: Error): void => {
@@ -60,7 +66,8 @@ export async function connectOutgoing(options: OutgoingOptions, signal: AbortSig
   try {
     const [first, ...rest] = await Promise.all(all);
     const outgoing = new MultifdOutgoing(first!, rest, settingsOf(options), { pace, counters });
-    await outgoing.greet(host.uuid ?? new Uint8Array(16));
+    // In a file there is nobody to greet.
+    if (!capabilities.has('mapped-ram')) await outgoing.greet(host.uuid ?? new Uint8Array(16));
     return outgoing;
   } catch (error) {
     giveUp(error as Error);
@@ -78,6 +85,11 @@ function settingsOf({ parameters, wire }: OutgoingOptions): MultifdSettings {
     zeroPages: parameters['zero-page-detection'] as SharePlan['zeroPages'],
     syncEachSection: wire.multifdFlushAfterEachSection,
   };
+}
+
+/** Whether pages bypass the host's cache; they can where they have aligned places. */
+export function wantsDirectAccess(capabilities: Capabilities, parameters: Readonly<MigrationParameters>): boolean {
+  return parameters['direct-io'] && capabilities.has('mapped-ram');
 }
 
 /** How multifd channels are compressed. */

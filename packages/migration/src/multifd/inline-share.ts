@@ -15,6 +15,7 @@ export class InlineShare implements ShareWorker {
   /** @throws TransportError when pages are to be compressed */
   constructor(channel: MigrationChannel, plan: SharePlan, pace: Pace) {
     const { target } = plan;
+    if (target.kind !== 'packets') throw new TransportError(`${channel.name} has no thread that could write to a file`);
     if (target.compression !== 'none')
       throw new TransportError(`${channel.name} has no thread that could compress with ${target.compression}`);
     this.#share = new PageShare(

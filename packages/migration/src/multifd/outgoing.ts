@@ -1,4 +1,6 @@
 import type { MigrationCounters } from '../info.ts';
+import type { FileOutput } from '../mapped-ram/file.ts';
+import { MappedRamSender } from '../mapped-ram/sender.ts';
 import type { Pace } from '../pace.ts';
 import type { PagePlan, PageSender } from '../ram/page-sender.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
@@ -14,7 +16,7 @@ export interface MultifdSettings {
   readonly compression: MultifdCompression;
   readonly level: number;
   readonly zeroPages: SharePlan['zeroPages'];
-  /** As in {@link MultifdSenderOptions.syncEachSection}. */
+  /** Channels are synchronised at the end of each section (8.0 and before), not once in a round. */
   readonly syncEachSection: boolean;
 }
 
@@ -57,7 +59,26 @@ export class MultifdOutgoing implements MigrationChannel {
     return this.#main.read();
   }
 
-  pageSender({ memory, blocks, buffers }: PagePlan): PageSender {
+  get fileOutput(): FileOutput | undefined {
+    return this.#main.fileOutput;
+  }
+
+  pageSender(plan: PagePlan): PageSender {
+    return plan.mapped === undefined ? this.#packetSender(plan) : this.#fileSender(plan);
+  }
+
+  #fileSender(plan: PagePlan): PageSender {
+    return new MappedRamSender({
+      plan,
+      workers: (share) => this.#others.map((channel) => channel.shareWorker!(share)),
+      failed: (error) => this.abort(error),
+      sent: (bytes) => {
+        this.#counters.multifdBytes += bytes;
+      },
+    });
+  }
+
+  #packetSender({ memory, blocks, buffers }: PagePlan): PageSender {
     const { compression, level, zeroPages, syncEachSection } = this.#settings;
     const plan: SharePlan = {
       memory,
@@ -70,7 +91,7 @@ export class MultifdOutgoing implements MigrationChannel {
     return new MultifdSender({
       workers: this.#others.map((channel) => channel.shareWorker?.(plan) ?? new InlineShare(channel, plan, this.#pace)),
       counters: new SharedCounters(memory, plan.counters),
-      syncEachSection,
+      marks: syncEachSection ? 'section' : 'round',
       failed: (error) => this.abort(error),
       sent: (bytes) => {
         this.#counters.multifdBytes += bytes;

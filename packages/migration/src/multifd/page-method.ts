@@ -1,5 +1,6 @@
 /** What a channel does with pages, and what it needs for that. Everything here can be posted to a thread. */
 import type { WasmMemory, WasmModule } from '@sterna/core';
+import type { FileTarget } from '../mapped-ram/target.ts';
 import type { MarkedBlock } from '../ram/page-sender.ts';
 import type { MultifdKernel, OwnMemory } from './kernel-instance.ts';
 import type { MultifdCompression } from './packets.ts';
@@ -116,5 +117,5 @@ export interface SharePlan {
   readonly counters: number;
   /** `none`: no page is looked at; `legacy`: zero pages become records of the main channel; `multifd`: they go along. */
   readonly zeroPages: 'none' | 'legacy' | 'multifd';
-  readonly target: PacketTarget;
+  readonly target: PacketTarget | FileTarget;
 }

@@ -8,8 +8,11 @@ import type { SharedPages, ShareWorker } from './page-share.ts';
 export interface MultifdSenderOptions {
   readonly workers: readonly ShareWorker[];
   readonly counters: SharedCounters;
-  /** Channels are synchronised at the end of each section (8.0 and before), not once in a round. */
-  readonly syncEachSection: boolean;
+  /**
+   * How what was sent before is separated from what comes after: by marks between two rounds, by marks at the end of each
+   * section (8.0 and before), or not at all, where pages are at their places when they were sent.
+   */
+  readonly marks: 'round' | 'section' | 'none';
   /** A worker has failed; the others are to end what they are at. */
   readonly failed: (error: Error) => void;
   /** Told of bytes that went over the channels. */
@@ -43,8 +46,9 @@ export class MultifdSender implements PageSender {
 
   /** To be called before the EOS of each section. */
   async finishSection(writer: StreamWriter, kind: RamSectionKind): Promise<void> {
-    if (this.#options.syncEachSection) await this.#sync(writer);
-    else if (kind !== 'part') await this.#flush(writer);
+    const { marks } = this.#options;
+    if (marks === 'section') await this.#sync(writer);
+    else if (marks === 'round' && kind !== 'part') await this.#flush(writer);
   }
 
   async #share(writer: StreamWriter, { bytes, ms }: PageBudget): Promise<SentPages> {
@@ -58,7 +62,7 @@ export class MultifdSender implements PageSender {
   }
 
   async #nextRound(writer: StreamWriter): Promise<void> {
-    if (!this.#options.syncEachSection) await this.#flush(writer);
+    if (this.#options.marks === 'round') await this.#flush(writer);
     this.#round++;
     this.#options.counters.restart();
   }

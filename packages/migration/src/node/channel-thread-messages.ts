@@ -9,8 +9,11 @@ export type ThreadTarget =
   | { readonly kind: 'inet'; readonly host: string; readonly port: number }
   /** A connected socket or a pipe. */
   | { readonly kind: 'stream'; readonly fd: number }
-  /** An open file; written from its current position on when none is given. */
-  | { readonly kind: 'file'; readonly fd: number; readonly position: number | undefined }
+  /**
+   * An open file; written from its current position on when none is given. Pages that have places go through a descriptor of
+   * their own where there is one.
+   */
+  | { readonly kind: 'file'; readonly fd: number; readonly position: number | undefined; readonly pagesFd?: number }
   | { readonly kind: 'exec'; readonly args: readonly string[] };
 
 /** What a channel's thread starts with. */
@@ -33,6 +36,8 @@ export type ThreadRequest =
   | { readonly id: number; readonly do: 'share-plan'; readonly plan: SharePlan }
   | { readonly id: number; readonly do: 'share'; readonly budget: ShareBudget }
   | { readonly id: number; readonly do: 'sync' }
+  /** What is written from now on goes to this offset of the file. */
+  | { readonly id: number; readonly do: 'seek'; readonly offset: number }
   | { readonly id: number; readonly do: 'abort'; readonly reason: string };
 
 /** Pages sent by the thread, and the bytes they took in the stream. */

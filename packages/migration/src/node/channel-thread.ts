@@ -19,6 +19,8 @@ yieldToGuest();
 let output: ThreadOutput | undefined;
 let pages: ThreadPages | undefined;
 let share: PageShare | undefined;
+/** The machine's, once a plan has brought it. */
+let memory: ArrayBufferLike | undefined;
 /** Set by an abort; an output that opens later is of no use any more. */
 let aborted: Error | undefined;
 
@@ -39,7 +41,7 @@ function abort(reason: Error): void {
   port.unref();
 }
 
-/** Writes under way, one behind the other: none is attempted behind one that has failed. */
+/** Writes under way, one behind the other, and changes of place between them: none is attempted behind one that has failed. */
 let written: Promise<void> = Promise.resolve();
 
 function write(bytes: Uint8Array): Promise<undefined> {
@@ -52,12 +54,14 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
     case 'open':
       return open();
     case 'plan':
+      memory = request.plan.memory.buffer;
       pages = new ThreadPages(output!, request.plan);
       return;
     case 'pages':
       await written;
       return pages!.send(request.budget);
     case 'share-plan':
+      memory = request.plan.memory.buffer;
       share = threadShare(output!, request.plan);
       return;
     case 'share':
@@ -67,7 +71,10 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
     case 'write':
       return write(request.bytes);
     case 'write-memory':
-      return write(pages!.view(request.at, request.length));
+      return write(new Uint8Array(memory!, request.at, request.length));
+    case 'seek':
+      written = written.then(() => output!.file!.seek(request.offset));
+      return;
     case 'read':
       return output!.read();
     case 'end':

@@ -1,6 +1,7 @@
 import fs, { constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { TransportError } from '../errors.ts';
+import type { FileInput } from '../mapped-ram/file.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 
 // Over descriptors, not file handles: a descriptor may have been passed to us open.
@@ -13,16 +14,35 @@ const close = promisify(fs.close);
 /** Bytes read at once. */
 const READ_SIZE = 256 * 1024;
 
-/**
- * Opens a file to be written from an offset on: it is made if needed, readable for its owner only, and cut there.
- *
- * @throws TransportError
- */
-export async function openForWriting(filename: string, offset: number): Promise<number> {
+/** How a file is opened beside for reading or writing. */
+export interface OpenOptions {
+  /** Reads and writes bypass the host's cache. They must be aligned; the places of pages are. */
+  readonly direct?: boolean | undefined;
+}
+
+/** Opens a file to be written: it is made if needed, readable for its owner only. @throws TransportError */
+export async function openForWriting(filename: string, { direct = false }: OpenOptions = {}): Promise<number> {
+  return openFile(filename, constants.O_CREAT | constants.O_WRONLY, direct);
+}
+
+/** Opens a file to be read. @throws TransportError */
+export async function openForReading(filename: string, { direct = false }: OpenOptions = {}): Promise<number> {
+  return openFile(filename, constants.O_RDONLY, direct);
+}
+
+async function openFile(filename: string, flags: number, direct: boolean): Promise<number> {
+  if (direct && constants.O_DIRECT === undefined)
+    throw new TransportError('this host has no direct access to files; unset the migration parameter direct-io');
   try {
-    return await cutAt(filename, await open(filename, constants.O_CREAT | constants.O_WRONLY, 0o600), offset);
+    return await open(filename, direct ? flags | constants.O_DIRECT : flags, 0o600);
   } catch (error) {
-    throw failed(`cannot write ${filename}`, error);
+    const verb = flags === constants.O_RDONLY ? 'read' : 'write';
+    if (direct && (error as NodeJS.ErrnoException).code === 'EINVAL')
+      throw new TransportError(
+        `cannot ${verb} ${filename}: its file system has no direct access (O_DIRECT); unset the migration parameter direct-io`,
+        { cause: error },
+      );
+    throw failed(`cannot ${verb} ${filename}`, error);
   }
 }
 
@@ -38,31 +58,41 @@ export async function cutAt(filename: string, fd: number, offset: number): Promi
   }
 }
 
+/** The descriptor that is being opened; the one that is open already is closed when that fails. */
+export async function orClose(fd: number, opening: Promise<number>): Promise<number> {
+  try {
+    return await opening;
+  } catch (error) {
+    await close(fd);
+    throw error;
+  }
+}
+
 /** Reads a stream from a file, from an offset on; what is before belongs to somebody else. Writing is a thread's business. */
-export class FileReader implements MigrationChannel {
+export class FileReader implements MigrationChannel, FileInput {
   readonly name: string;
   readonly bidirectional = false;
+  readonly start: number;
   readonly #fd: number;
+  /** For pages that have places: the same file, perhaps opened for direct access. */
+  readonly #pagesFd: number;
   readonly #buffer: Uint8Array = new Uint8Array(READ_SIZE);
   #position: number;
-  #reading: Promise<unknown> | undefined;
+  readonly #reading = new Set<Promise<unknown>>();
   #error: Error | undefined;
   #closed = false;
 
-  /** @param fd - Open descriptor; closed with the channel. */
-  constructor(name: string, fd: number, offset: number) {
+  /** @param fd - Open descriptor; closed with the channel, as is `pagesFd`. */
+  constructor(name: string, fd: number, offset: number, pagesFd: number = fd) {
     this.name = name;
     this.#fd = fd;
+    this.#pagesFd = pagesFd;
+    this.start = offset;
     this.#position = offset;
   }
 
-  /** Opens a file. @throws TransportError */
-  static async open(filename: string, offset: number): Promise<FileReader> {
-    try {
-      return new FileReader(`file:${filename}`, await open(filename, 'r'), offset);
-    } catch (error) {
-      throw failed(`cannot read ${filename}`, error);
-    }
+  get fileInput(): FileInput {
+    return this;
   }
 
   async write(): Promise<void> {
@@ -70,15 +100,44 @@ export class FileReader implements MigrationChannel {
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#error) throw this.#error;
-    const reading = read(this.#fd, this.#buffer, 0, READ_SIZE, this.#position);
-    this.#reading = reading;
-    const { bytesRead } = await reading.catch((error) => {
-      throw failed(this.name, error);
-    });
-    if (this.#error) throw this.#error;
+    const bytesRead = await this.#read(this.#fd, this.#buffer, this.#position);
     this.#position += bytesRead;
     return bytesRead === 0 ? undefined : this.#buffer.subarray(0, bytesRead);
+  }
+
+  seek(offset: number): void {
+    this.#position = offset;
+  }
+
+  async readAt(target: Uint8Array, offset: number): Promise<number> {
+    return this.#readAll(this.#fd, target, offset);
+  }
+
+  async readPages(target: Uint8Array, offset: number): Promise<number> {
+    return this.#readAll(this.#pagesFd, target, offset);
+  }
+
+  async #readAll(fd: number, target: Uint8Array, offset: number): Promise<number> {
+    for (let done = 0; ; ) {
+      const part = await this.#read(fd, target.subarray(done), offset + done);
+      done += part;
+      if (part === 0 || done === target.length) return done;
+    }
+  }
+
+  async #read(fd: number, target: Uint8Array, offset: number): Promise<number> {
+    if (this.#error) throw this.#error;
+    const reading = read(fd, target, 0, target.length, offset);
+    this.#reading.add(reading);
+    try {
+      const { bytesRead } = await reading;
+      if (this.#error) throw this.#error;
+      return bytesRead;
+    } catch (error) {
+      throw this.#error ?? failed(this.name, error);
+    } finally {
+      this.#reading.delete(reading);
+    }
   }
 
   async end(): Promise<void> {}
@@ -91,9 +150,9 @@ export class FileReader implements MigrationChannel {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // A read under way ends first: the number of the descriptor may be another file's afterwards.
-    await this.#reading?.catch(() => {});
-    await close(this.#fd).catch(() => {});
+    // Reads under way end first: the number of the descriptor may be another file's afterwards.
+    await Promise.allSettled(this.#reading);
+    for (const fd of new Set([this.#fd, this.#pagesFd])) await close(fd).catch(() => {});
   }
 }
 

@@ -2,7 +2,7 @@ export type { ThreadTarget } from './channel-thread-messages.ts';
 export { descriptorChannel } from './descriptor.ts';
 export { DirectorySnapshotStore } from './directory-store.ts';
 export { execChannel } from './exec.ts';
-export { FileReader, openForWriting } from './file.ts';
+export { FileReader, openForReading, openForWriting } from './file.ts';
 export * from './file-source.ts';
 export { socketChannel } from './incoming-connection.ts';
 export { listenDescriptor, listenSocket, type SocketAddress } from './socket.ts';

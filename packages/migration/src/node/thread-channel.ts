@@ -1,6 +1,8 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TlsError, TransportError } from '../errors.ts';
+import type { FileOutput } from '../mapped-ram/file.ts';
+import { MappedRamSender } from '../mapped-ram/sender.ts';
 import type { SharePlan } from '../multifd/page-method.ts';
 import type { SharedPages, ShareWorker } from '../multifd/page-share.ts';
 import { ramKernelModule } from '../ram/kernel.ts';
@@ -26,6 +28,8 @@ type Wish = ThreadRequest extends infer R ? (R extends ThreadRequest ? Omit<R, '
 export class ThreadChannel implements MigrationChannel {
   readonly name: string;
   readonly bidirectional: boolean;
+  /** On channels to a file that begin at a place of it. */
+  readonly fileOutput: FileOutput | undefined;
   readonly #thread: Worker;
   readonly #pending = new Map<number, PromiseWithResolvers<ThreadAnswer['value']>>();
   /** The machine's memory, once the thread has it too. */
@@ -38,6 +42,11 @@ export class ThreadChannel implements MigrationChannel {
   private constructor(name: string, target: ThreadTarget, tls: TlsClientSetup | undefined) {
     this.name = name;
     this.bidirectional = target.kind !== 'file' && target.kind !== 'exec';
+    if (target.kind === 'file' && target.position !== undefined)
+      this.fileOutput = {
+        start: target.position,
+        seek: (offset) => void this.#ask({ do: 'seek', offset }).catch(() => {}),
+      };
     const file = new URL(`./channel-thread${extname(import.meta.filename)}`, import.meta.url);
     this.#thread = new Worker(file, {
       name: 'migration',
@@ -92,12 +101,15 @@ export class ThreadChannel implements MigrationChannel {
   }
 
   pageSender(plan: PagePlan): PageSender {
+    if (plan.mapped !== undefined)
+      return new MappedRamSender({ plan, workers: (share) => [this.shareWorker(share)], failed: () => {} });
     this.#memory = plan.memory.buffer;
     this.#ask({ do: 'plan', plan }).catch(() => {});
     return { send: (writer, budget) => this.#sendPages(writer, budget) };
   }
 
   shareWorker(plan: SharePlan): ShareWorker {
+    this.#memory = plan.memory.buffer;
     this.#ask({ do: 'share-plan', plan }).catch(() => {});
     return {
       // Each request is answered with what it is about.

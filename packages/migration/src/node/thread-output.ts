@@ -1,9 +1,9 @@
 /** What a channel's thread writes to. Like all that the thread loads, this imports only types from other packages. */
 import { spawn } from 'node:child_process';
-import { closeSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import type { ThreadSetup, ThreadTarget } from './channel-thread-messages.ts';
 import { StreamChannel } from './stream-channel.ts';
+import { ThreadFile } from './thread-file.ts';
 import { secureClient, securedFailure } from './tls-client.ts';
 
 /** The part of a migration channel that a thread carries. */
@@ -14,6 +14,8 @@ export interface ThreadOutput {
   end(): Promise<void>;
   abort(reason: Error): void;
   close(): Promise<void>;
+  /** What it is when it is a file; see {@link ThreadFile}. */
+  readonly file?: ThreadFile;
 }
 
 /** Opens the target. @throws Error that says what could not be opened */
@@ -26,7 +28,7 @@ export function openOutput({ name, target, tls }: ThreadSetup): Promise<ThreadOu
     case 'stream':
       return socketOutput(name, new net.Socket({ fd: target.fd, allowHalfOpen: true }), tls);
     case 'file':
-      return new FileOutput(name, target);
+      return new ThreadFile(name, target);
     case 'exec':
       return execOutput(name, target.args);
   }
@@ -62,48 +64,4 @@ function execOutput(name: string, [command, ...args]: readonly string[]): Thread
   });
   exited.catch(() => {});
   return new StreamChannel({ name, writable: child.stdin, bidirectional: false, finished: () => exited });
-}
-
-/** A file, written at once: this thread has nothing better to do meanwhile. */
-class FileOutput implements ThreadOutput {
-  readonly bidirectional = false;
-  readonly #name: string;
-  readonly #fd: number;
-  #position: number | undefined;
-  #error: Error | undefined;
-  #closed = false;
-
-  constructor(name: string, { fd, position }: Extract<ThreadTarget, { kind: 'file' }>) {
-    this.#name = name;
-    this.#fd = fd;
-    this.#position = position;
-  }
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#error !== undefined) throw this.#error;
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        const written = writeSync(this.#fd, bytes, done, bytes.length - done, this.#position ?? null);
-        if (this.#position !== undefined) this.#position += written;
-        done += written;
-      }
-    } catch (error) {
-      this.#error = new Error(`${this.#name}: ${error instanceof Error ? error.message : error}`);
-      throw this.#error;
-    }
-  }
-  async read(): Promise<undefined> {
-    throw new Error(`${this.#name} cannot be read`);
-  }
-  async end(): Promise<void> {
-    if (this.#error !== undefined) throw this.#error;
-  }
-  abort(reason: Error): void {
-    this.#error ??= reason;
-    void this.close();
-  }
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    closeSync(this.#fd);
-  }
 }

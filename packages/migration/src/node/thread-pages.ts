@@ -49,11 +49,6 @@ export class ThreadPages {
     return { ...this.#emitter.taken(), bytes: sent };
   }
 
-  /** A stretch of the memory. */
-  view(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory, at, length);
-  }
-
   /** Stops a call under way before its next chunk. */
   abort(reason: Error): void {
     this.#error ??= reason;
@@ -62,7 +57,7 @@ export class ThreadPages {
 
   #write(chunk: number, length: number): void {
     this.#output
-      .write(this.view(chunk, length))
+      .write(new Uint8Array(this.#memory, chunk, length))
       .catch((error: Error) => {
         this.#error ??= error;
       })

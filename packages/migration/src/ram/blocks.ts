@@ -13,7 +13,16 @@ export const THREAD_BUFFERS: number = 2 ** 20;
 
 /** Size of the buffer area a machine must set aside. @param ramBytes most bytes that its RAM blocks may have */
 export function bufferAreaSize(ramBytes: number): number {
-  return KERNEL_CELLS + STREAM_BUFFERS + THREAD_BUFFERS + Math.ceil(ramBytes / PAGE) + 4096;
+  return KERNEL_CELLS + STREAM_BUFFERS + THREAD_BUFFERS + marksSize(ramBytes) + bitmapsSize(ramBytes);
+}
+
+/** A byte for each page, and some for blocks that do not fill their last stretch of pages. */
+function marksSize(ramBytes: number): number {
+  return Math.ceil(ramBytes / PAGE) + 4096;
+}
+
+function bitmapsSize(ramBytes: number): number {
+  return Math.ceil(ramBytes / PAGE / 8) + 4096;
 }
 
 /** Blocks in the order of the stream: largest maximum first, equal ones as registered. */
@@ -26,7 +35,7 @@ export class RamArea {
   readonly kernel: RamKernel;
   /** The whole memory. */
   readonly bytes: Uint8Array;
-  /** Where page marks may be kept. */
+  /** Where page marks may be kept, and behind them bitmaps. */
   readonly map: BufferArea;
   /** Chunks or read buffer of the stream. */
   readonly stream: Uint8Array;

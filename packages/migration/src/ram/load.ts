@@ -1,6 +1,7 @@
 import type { RamBlock } from '@sterna/core';
 import { StreamError } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
+import type { MappedRamLoader } from '../mapped-ram/load.ts';
 import type { MultifdReceiver } from '../multifd/receiver.ts';
 import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamReader } from '../stream/reader.ts';
@@ -15,17 +16,23 @@ export class RamLoader {
   readonly #host: MigrationHost;
   readonly #area: RamArea;
   readonly #multifd: MultifdReceiver | undefined;
+  readonly #mapped: MappedRamLoader | undefined;
   readonly #blocks = new Map<string, RamBlock>();
   /** The block that CONTINUE refers to; it outlives a section. */
   #last: RamBlock | undefined;
   /** Set once the block list was read. */
   #listed = false;
 
-  /** @param multifd - Channels that bring pages beside the main one. */
-  constructor(host: MigrationHost, area: RamArea, multifd?: MultifdReceiver) {
+  /** Other ways for pages to come: over further channels, or from places in a file. */
+  constructor(
+    host: MigrationHost,
+    area: RamArea,
+    ways: { readonly multifd?: MultifdReceiver | undefined; readonly mapped?: MappedRamLoader | undefined } = {},
+  ) {
     this.#host = host;
     this.#area = area;
-    this.#multifd = multifd;
+    this.#multifd = ways.multifd;
+    this.#mapped = ways.mapped;
     for (const block of host.ramBlocks()) this.#blocks.set(block.name, block);
   }
 
@@ -47,6 +54,10 @@ export class RamLoader {
       const word = reader.u64Number();
       const flags = word % PAGE;
       const address = word - flags;
+      if (this.#mapped !== undefined && (flags & ~(RAM_FLAG.eos | RAM_FLAG.memSize)) !== 0)
+        throw new StreamError(`RAM record with flags 0x${flags.toString(16)} in a file in which pages have places`, {
+          offset: at,
+        });
       switch (flags & ~RAM_FLAG.continue) {
         case RAM_FLAG.eos:
           return this.#multifd?.endOfSection();
@@ -147,6 +158,7 @@ export class RamLoader {
       }
       left -= length;
       if (length !== block.usedLength) this.#resize(block, length, at);
+      await this.#mapped?.load(reader, block);
     }
     this.#listed = true;
     this.#multifd?.start([...this.#blocks.values()]);

@@ -1,5 +1,6 @@
 import type { WasmMemory, WasmModule } from '@sterna/core';
 import type { BufferArea } from '../host.ts';
+import type { MappedPlan } from '../mapped-ram/target.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 
 /** A RAM block whose dirty pages are marked in the dirty map: one byte for each page. */
@@ -22,6 +23,8 @@ export interface PagePlan {
   readonly buffers: BufferArea;
   /** Kernels of XBZRLE, where it is wanted. */
   readonly xbzrle?: WasmModule;
+  /** Places of pages in a file; without it pages are records of the stream. */
+  readonly mapped?: MappedPlan;
 }
 
 /** How pages that were sent before are sent again. */

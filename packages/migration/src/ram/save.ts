@@ -13,14 +13,24 @@
  * neither side needs atomic accesses.
  */
 import { SternaError } from '@sterna/core';
-import type { MigrationHost } from '../host.ts';
+import type { BufferArea, MigrationHost } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
+import type { FileOutput } from '../mapped-ram/file.ts';
+import { MappedRamSaver } from '../mapped-ram/save.ts';
 import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import { PAGE, type RamArea, streamOrder } from './blocks.ts';
 import { ramKernelModule } from './kernel.ts';
 import type { MarkedBlock, PageBudget, PagePlan, PageSender, RamSectionKind, SentPages } from './page-sender.ts';
 import { xbzrleModule } from './xbzrle-kernel.ts';
+
+/** What a migration does with pages beside sending them whole. */
+export interface RamSaverOptions {
+  /** Bytes of the cache that XBZRLE may have, asked for each request: it may change meanwhile. Absent without XBZRLE. */
+  readonly xbzrleCacheSize?: (() => number) | undefined;
+  /** Pages get places in this file; see {@link MappedPlan}. */
+  readonly mapped?: { readonly file: FileOutput; readonly findZeroPages: boolean } | undefined;
+}
 
 /** The bits of a tracked block that do not change. */
 function markedBlocks(host: MigrationHost, area: RamArea): readonly MarkedBlock[] {
@@ -35,6 +45,12 @@ function markedBlocks(host: MigrationHost, area: RamArea): readonly MarkedBlock[
   return blocks;
 }
 
+/** The rest of the area that marks are in. */
+function behindMarks(blocks: readonly MarkedBlock[], { map: { offset, size } }: RamArea): BufferArea {
+  const at = blocks.reduce((end, { map, pages }) => Math.max(end, map + Math.ceil(pages / 16) * 16), offset);
+  return { offset: at, size: offset + size - at };
+}
+
 /** Dirty tracking and page sending of one outgoing migration. */
 export class RamSaver {
   /** Handed to whoever sends the pages. */
@@ -42,27 +58,28 @@ export class RamSaver {
   readonly #host: MigrationHost;
   readonly #area: RamArea;
   readonly #counters: MigrationCounters;
-  /** Bytes of the cache that XBZRLE may have now; absent without it. */
   readonly #xbzrleCacheSize: (() => number) | undefined;
+  readonly #mapped: MappedRamSaver | undefined;
   #dirty = 0;
 
-  /**
-   * @param xbzrleCacheSize - Asked for each request: it may change while pages are sent. Absent without XBZRLE
-   * @throws RangeError when the buffer area cannot hold a mark for each page
-   */
-  constructor(host: MigrationHost, area: RamArea, counters: MigrationCounters, xbzrleCacheSize?: () => number) {
+  /** @throws RangeError when the buffer area cannot hold a mark for each page */
+  constructor(host: MigrationHost, area: RamArea, counters: MigrationCounters, options: RamSaverOptions = {}) {
+    const { xbzrleCacheSize, mapped } = options;
     this.#host = host;
     this.#area = area;
     this.#counters = counters;
     this.#xbzrleCacheSize = xbzrleCacheSize;
-    const { memory } = host;
-    const { thread: buffers } = area;
+    const blocks = markedBlocks(host, area);
+    if (mapped !== undefined) this.#mapped = new MappedRamSaver(mapped.file, area.bytes, behindMarks(blocks, area));
     this.plan = {
-      memory,
+      memory: host.memory,
       kernel: ramKernelModule(),
-      blocks: markedBlocks(host, area),
-      buffers,
+      blocks,
+      buffers: area.thread,
       ...(xbzrleCacheSize === undefined ? {} : { xbzrle: xbzrleModule() }),
+      ...(mapped === undefined
+        ? {}
+        : { mapped: { places: this.#mapped!.places, findZeroPages: mapped.findZeroPages } }),
     };
   }
 
@@ -85,15 +102,17 @@ export class RamSaver {
   /** Writes the list of blocks, which the first section begins with. */
   list(writer: StreamWriter): void {
     writer.u64Number(this.total + RAM_FLAG.memSize);
-    for (const { name, pages } of this.plan.blocks) {
-      writer.countedString(name);
-      writer.u64Number(pages * PAGE);
+    for (const block of this.plan.blocks) {
+      writer.countedString(block.name);
+      writer.u64Number(block.pages * PAGE);
+      this.#mapped?.place(writer, block);
     }
   }
 
   /** Ends a section. @throws the channel's error */
   async endSection(sender: PageSender, writer: StreamWriter, kind: RamSectionKind): Promise<void> {
     await sender.finishSection?.(writer, kind);
+    if (kind === 'end') this.#mapped?.finish(writer, this.plan.blocks);
     writer.u64Number(RAM_FLAG.eos);
   }
 

@@ -20,7 +20,7 @@ import { RamArea } from '../ram/blocks.ts';
 import { InlinePageSender } from '../ram/inline-sender.ts';
 import { RAM_VERSION } from '../ram/load.ts';
 import { RateLimit } from '../ram/rate-limit.ts';
-import { RamSaver } from '../ram/save.ts';
+import { RamSaver, type RamSaverOptions } from '../ram/save.ts';
 import { GlobalState, globalStateTable } from '../sections/global-state.ts';
 import type { StatusCell } from '../status.ts';
 import { StreamWriter } from '../stream/writer.ts';
@@ -159,8 +159,7 @@ export function makeContext(options: ContextOptions): SourceContext {
   const { live, full } = entries(host, wire, globalState);
   const writer = new StreamWriter(channel, area.stream);
   writer.probe = options.probe;
-  const xbzrleCacheSize = capabilities.has('xbzrle') ? () => options.parameters()['xbzrle-cache-size'] : undefined;
-  const ram = new RamSaver(host, area, counters, xbzrleCacheSize);
+  const ram = new RamSaver(host, area, counters, ramOptions(options));
   const now = pace.now();
   counters.startedAt = now;
   counters.expectedDowntime = options.parameters()['downtime-limit'];
@@ -199,6 +198,15 @@ export function makeContext(options: ContextOptions): SourceContext {
     });
   }
   return ctx;
+}
+
+/** What the capabilities ask of RAM. @throws TransportError when the channel cannot do it */
+function ramOptions({ channel, capabilities, parameters }: ContextOptions): RamSaverOptions {
+  if (capabilities.has('xbzrle')) return { xbzrleCacheSize: () => parameters()['xbzrle-cache-size'] };
+  if (!capabilities.has('mapped-ram')) return {};
+  if (channel.fileOutput === undefined)
+    throw new TransportError(`capability mapped-ram needs a file (file:NAME), ${channel.name} is none`);
+  return { mapped: { file: channel.fileOutput, findZeroPages: parameters()['zero-page-detection'] !== 'none' } };
 }
 
 /** Numbers and orders the sections as the wire generation wants them. */

@@ -73,6 +73,14 @@ export class StreamReader implements LoadStream {
     }
   }
 
+  /** The channel goes on at another offset of the stream: what it has delivered is not part of what follows. */
+  forget(offset: number): void {
+    this.#base = offset;
+    this.#start = this.#end = 0;
+    this.#rest = undefined;
+    this.#ended = false;
+  }
+
   /** Whether so many more bytes come (one by default); false when the stream ends before. */
   async hasMore(length = 1): Promise<boolean> {
     while (this.available < length) if (!(await this.#fill(length))) return false;

@@ -31,6 +31,7 @@ export class StreamWriter implements SaveStream {
   #chunk: Uint8Array;
   #at = 0;
   #sent = 0;
+  #elsewhere = 0;
   #inFlight = 0;
   #error: Error | undefined;
   #waiting: (() => void)[] = [];
@@ -55,6 +56,11 @@ export class StreamWriter implements SaveStream {
     return this.#sent + this.#at;
   }
 
+  /** Bytes that went through this writer; without those of {@link StreamWriter.sentElsewhere}. */
+  get written(): number {
+    return this.transferred - this.#elsewhere;
+  }
+
   /** True when the channel is behind and a polite writer should wait. */
   get congested(): boolean {
     return this.#free.length === 0;
@@ -63,6 +69,7 @@ export class StreamWriter implements SaveStream {
   /** Counts bytes that somebody else has put on the channel, in the place the stream had reached. */
   sentElsewhere(bytes: number): void {
     this.#sent += bytes;
+    this.#elsewhere += bytes;
   }
 
   /** Throws the first error of the channel. */

@@ -1,3 +1,4 @@
+import type { FileInput, FileOutput } from '../mapped-ram/file.ts';
 import type { MultifdInput } from '../multifd/incoming.ts';
 import type { SharePlan } from '../multifd/page-method.ts';
 import type { ShareWorker } from '../multifd/page-share.ts';
@@ -34,6 +35,10 @@ export interface MigrationChannel {
   pageSender?(plan: PagePlan): PageSender;
   /** Sends a share of RAM's pages, as a multifd channel, from a thread of its own; absent on channels without one. */
   shareWorker?(plan: SharePlan): ShareWorker;
+  /** Present on channels to a file: parts of the stream, and pages, may have places of their own. */
+  readonly fileOutput?: FileOutput | undefined;
+  /** The same on channels from a file. */
+  readonly fileInput?: FileInput | undefined;
   /** No more writes: resolves when all written bytes are out of our hands. Reading goes on. */
   end(): Promise<void>;
   /** Gives up at once; pending and later calls fail with `reason`. Safe to call at any time, also twice. */
@@ -73,6 +78,8 @@ export interface ConnectOptions {
   readonly tls?: TlsRequest | undefined;
   /** Number among the migration's multifd channels; absent for the main channel. */
   readonly multifd?: number;
+  /** Pages that have places in a file bypass the host's cache. */
+  readonly direct?: boolean;
   /** Opens when this has resolved; whatever can be prepared is prepared before. */
   readonly after?: Promise<unknown>;
 }
@@ -83,6 +90,8 @@ export interface ListenOptions {
   readonly tls?: TlsRequest | undefined;
   /** How many belong to the migration; 1 by default. */
   readonly channels?: number;
+  /** Pages that have places in a file bypass the host's cache. */
+  readonly direct?: boolean;
 }
 
 /** Opens channels by address. */

@@ -57,7 +57,7 @@ class Rig {
     this.pages = this.out.pageSender(this.ram.plan);
     const there = new RamArea(this.destination);
     const receiver = new MultifdReceiver(this.destination, this.in.inputs, 'none', async () => {});
-    this.loader = new RamLoader(this.destination, there, receiver);
+    this.loader = new RamLoader(this.destination, there, { multifd: receiver });
     this.reader = new StreamReader(this.in, there.stream);
   }
 
