@@ -55,6 +55,11 @@ export class TraceRecorder implements MigrationProbe {
     this.#options = options;
   }
 
+  /** Whether a migration is being recorded. */
+  get recording(): boolean {
+    return this.#begun;
+  }
+
   begin({ side, channel, capabilities, counters }: AttemptFacts): void {
     const { now, date, by, machine } = this.#options;
     this.#clock = this.#early[0]?.at ?? now();

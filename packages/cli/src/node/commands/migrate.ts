@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ConfigError, parseSize, SternaError } from '@sterna/core';
 import type { MigrationInfo, MigrationParameters } from '@sterna/migration';
 import { type QmpClient, QmpError } from '@sterna/qmp';
 import { connectQmp } from '@sterna/qmp/node';
 import { parseDuration } from '../../system/duration.ts';
+import { checkMigration, refuseWhenBlocked, socketOf } from '../check/check-migration.ts';
 import { ProgressLine, summary } from '../migration-progress.ts';
-import { publishedSocket } from '../runtime-directory.ts';
 import { type Command, type ParsedOptions, parseOptions, printJson, single } from './command.ts';
 
 const POLL_MS = 200;
@@ -17,6 +17,7 @@ const CONNECT_GRACE_MS = 1000;
 /** `sterna migrate`. */
 export const migrateCommand: Command = {
   usage: `usage: sterna migrate MACHINE --to URI [options]
+       sterna migrate MACHINE --check [--to VERSION|DESTINATION]
 
 Moves a running machine to where URI leads (unix:PATH, tcp:HOST:PORT, exec:COMMAND, file:PATH). MACHINE is the name
 'sterna run' shows, or the path of a QMP socket. Ctrl-C cancels; the guest then runs on here. On a terminal the progress
@@ -28,6 +29,12 @@ is shown; elsewhere only how it ended.
   --on-timeout ACTION    what happens when it has not: cancel (default), the guest stays; or pause, the guest stops and
                          moves with all that is left
   --max-bandwidth SIZE   bytes per second, with suffix K, M or G; 0: unlimited
+  --destination MACHINE  name or QMP socket of the machine that waits: both sides are compared first, and nothing moves
+                         when the guest would be refused
+  --trace FILE           writes what the migration does into a file for 'sterna report'; with --destination of Sterna also
+                         FILE.destination
+  --check                says what forbids the migration or is worth knowing, and moves nothing: --to is a version
+                         (qemu-7.2, qemu-10.0, qemu-11.1), or the name or QMP socket of a machine that waits
   --keep                 leaves the source process running, paused, when the guest has moved
   --json                 prints one line of JSON at the end and no progress
 
@@ -40,20 +47,28 @@ Exit codes: 0 moved, 2 wrong usage, 3 blocked, 4 failed or cancelled and the gue
       deadline: 'value',
       'on-timeout': 'value',
       'max-bandwidth': 'value',
+      destination: 'value',
+      trace: 'value',
+      check: 'switch',
       keep: 'switch',
       json: 'switch',
     });
     const [machine, ...rest] = options.positionals;
     const uri = single(options, 'to');
-    if (machine === undefined || rest.length > 0 || uri === undefined) {
+    const [check, json] = [options.switches.has('check'), options.switches.has('json')];
+    const destination = single(options, 'destination');
+    if (machine === undefined || rest.length > 0 || (uri === undefined && !check)) {
       throw new ConfigError('STERNA_ERR_OPTION_VALUE', 'usage: sterna migrate MACHINE --to URI');
     }
     const goals = goalsOf(options);
-    const json = options.switches.has('json');
     const client = await connectQmp(socketOf(machine));
     try {
+      if (check || uri === undefined) return await checkMigration(client, destination ?? uri, json);
+      if (destination !== undefined) await refuseWhenBlocked(client, destination);
       await setParameters(client, goals);
-      const info = await migrate(client, uri, goals.deadline, json ? undefined : new ProgressLine(process.stderr));
+      const endTrace = await traceInto(single(options, 'trace'), client, destination);
+      const progress = json ? undefined : new ProgressLine(process.stderr);
+      const info = await migrate(client, uri, goals.deadline, progress).finally(endTrace);
       if (json) printJson({ uri, ...info });
       else process.stderr.write(`${summary(info, info.status === 'completed' ? '' : await runStateOf(client))}\n`);
       if (info.status !== 'completed') return 4;
@@ -102,11 +117,33 @@ function goalsOf(options: ParsedOptions): Goals {
   };
 }
 
-function socketOf(machine: string): string {
-  if (machine.includes('/') || machine.startsWith('tcp:') || machine.startsWith('unix:')) return machine;
-  const path = publishedSocket(machine);
-  if (existsSync(path)) return path;
-  throw new ConfigError('STERNA_ERR_OPTION_VALUE', `no machine '${machine}' is running (there is no ${path})`);
+/**
+ * Traces both sides, as far as they can. Answers what ends that; it resolves when everything is in its file, and only
+ * tells of what went wrong, since how the migration has ended matters more.
+ */
+async function traceInto(
+  file: string | undefined,
+  source: QmpClient,
+  destination: string | undefined,
+): Promise<() => Promise<void>> {
+  const traces = new AsyncDisposableStack();
+  const start = async (client: QmpClient, filename: string) => {
+    await coded(client.execute('x-migrate-trace', { filename }));
+    traces.defer(() => client.execute('x-migrate-trace').then(() => {}));
+  };
+  if (file !== undefined) {
+    await start(source, resolve(file));
+    if (destination !== undefined) {
+      const client = await connectQmp(socketOf(destination));
+      traces.defer(() => client.close());
+      // A QEMU writes none.
+      await start(client, `${resolve(file)}.destination`).catch(() => {});
+    }
+  }
+  return () =>
+    traces
+      .disposeAsync()
+      .catch((error: Error) => void process.stderr.write(`sterna: the trace is not complete: ${error.message}\n`));
 }
 
 async function setParameters(client: QmpClient, goals: Goals): Promise<void> {

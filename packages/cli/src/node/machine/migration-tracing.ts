@@ -5,13 +5,18 @@ import { type HostClock, SternaError } from '@sterna/core';
 import { type MigrationController, MigrationMetrics, otlpMetrics, TraceRecorder } from '@sterna/migration';
 import { VERSION } from '../../version.ts';
 
+/** How long the end of a trace is waited for when a migration is still under way, in ms. */
+const END_LIMIT_MS = 2000;
+
 /** Traces of one machine's migrations into a file, and figures of all of them. */
 export class MigrationTracing {
   readonly #controller: MigrationController;
   readonly #clock: HostClock;
   readonly #name: string | undefined;
   readonly #metrics: MigrationMetrics;
-  #listening: Disposable | undefined;
+  #listening: (Disposable & { readonly recorder: TraceRecorder }) | undefined;
+  /** Called when a trace has got its last lines. */
+  #atEnd: () => void = () => {};
   /** What is being written; it fails when one of the writes has. */
   #written: Promise<void> = Promise.resolve();
 
@@ -46,20 +51,28 @@ export class MigrationTracing {
       date: () => new Date(Number(this.#clock.wallNs() / 1_000_000n)),
       by: `sterna ${VERSION}`,
       machine: this.#name,
-      sink: (lines, first) => {
+      sink: (lines, first, last) => {
         const write = first ? writeFile : appendFile;
         this.#written = this.#written.then(() => write(path, lines)).catch((cause) => fail(unwritable(path, cause)));
         // Whoever stops the trace learns it.
         this.#written.catch(() => {});
+        if (last) this.#atEnd();
       },
     });
-    this.#listening = this.#controller.probes.add(recorder);
+    this.#listening = Object.assign(this.#controller.probes.add(recorder), { recorder });
   }
 
   /** Ends a trace; resolves when all of it is in its file. @throws SternaError `STERNA_ERR_HOST_IO` */
   async stop(): Promise<void> {
-    this.#listening?.[Symbol.dispose]();
+    const listening = this.#listening;
+    listening?.[Symbol.dispose]();
     this.#listening = undefined;
+    // The other side may have finished a little earlier.
+    if (listening?.recorder.recording === true)
+      await new Promise<void>((resolve) => {
+        this.#atEnd = resolve;
+        setTimeout(resolve, END_LIMIT_MS).unref();
+      });
     const written = this.#written;
     this.#written = Promise.resolve();
     await written;
