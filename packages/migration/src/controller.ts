@@ -41,7 +41,8 @@ interface Outgoing {
 /** An incoming one. */
 interface Incoming {
   readonly status: StatusCell;
-  readonly probe: MigrationProbe | undefined;
+  /** Who measures it, from the moment that the source has come. */
+  probe: MigrationProbe | undefined;
   listener: MigrationListener | undefined;
   channel: MigrationChannel | undefined;
   error: string | undefined;
@@ -318,13 +319,12 @@ export class MigrationController {
       throw new MigrationStateError('the incoming migration has been started already');
     // What a failed load has left must not show through the next one.
     if (before === 'failed') this.#host.reset?.();
-    const probe = this.probes.active;
     const incoming: Incoming = {
       status: new StatusCell((status) => {
-        probe?.status('destination', status);
+        (incoming.probe ?? this.probes.active)?.status('destination', status);
         this.#emitStatus(status);
       }),
-      probe,
+      probe: undefined,
       listener: undefined,
       channel: undefined,
       error: undefined,
@@ -337,7 +337,8 @@ export class MigrationController {
 
   async #load(incoming: Incoming, channel: MigrationChannel): Promise<void> {
     incoming.channel = channel;
-    const { probe } = incoming;
+    const probe = this.probes.active;
+    incoming.probe = probe;
     probe?.begin(this.#facts('destination', channel, undefined));
     try {
       await runDestination({
