@@ -67,7 +67,7 @@ function compareCpus(source: MachineFacts, destination: MachineFacts): Finding[]
       finding(
         'blocker',
         'cpu',
-        `the guest has ${source.cpus} vCPUs, the destination ${destination.cpus}; use -smp ${source.cpus}`,
+        `the guest has ${count(source.cpus, 'vCPU')}, the destination ${destination.cpus}; use -smp ${source.cpus}`,
       ),
     );
   const missing = featuresWithout(source.features, destination.features);
@@ -150,11 +150,15 @@ function wrongSize(block: BlockFacts, other: BlockFacts): Finding {
   return finding('blocker', block.name === 'pc.bios' ? 'firmware' : 'memory', `${sizes}; ${hint}`);
 }
 
+/** Every vCPU has one: their number is compared as such. */
+const OF_CPUS: ReadonlySet<string> = new Set(['cpu', 'cpu_common', 'apic']);
+
 function compareDevices(source: MachineFacts, destination: MachineFacts): Finding[] {
   if (source.devices === undefined || destination.devices === undefined)
     return [finding('note', 'devices', 'one side does not tell its devices: they were not compared')];
   const findings: Finding[] = [];
   for (const name of new Set([...Object.keys(source.devices), ...Object.keys(destination.devices)])) {
+    if (OF_CPUS.has(name)) continue;
     const [here, there] = [source.devices[name] ?? 0, destination.devices[name] ?? 0];
     if (here > there)
       findings.push(
