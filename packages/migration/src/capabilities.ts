@@ -1,11 +1,10 @@
 import { SternaError, unknownNameHint } from '@sterna/core';
 
-/** QEMU's capabilities in the order `query-migrate-capabilities` lists them. */
+/** QEMU's capabilities in the order `query-migrate-capabilities` lists them (qapi/migration.json, 11.1). */
 export const CAPABILITY_NAMES = [
   'xbzrle',
   'rdma-pin-all',
   'auto-converge',
-  'zero-blocks',
   'events',
   'postcopy-ram',
   'x-colo',
@@ -30,9 +29,8 @@ export const CAPABILITY_NAMES = [
 export type CapabilityName = (typeof CAPABILITY_NAMES)[number];
 
 /** What stands in the way of those that are not offered. */
-const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
+export const CAPABILITY_OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   'rdma-pin-all': 'there is no RDMA on this host',
-  'zero-blocks': 'block migration was removed from QEMU',
   'postcopy-ram': 'postcopy has not landed yet',
   'x-colo': 'COLO has not landed yet',
   'dirty-bitmaps': 'the block layer has not landed yet',
@@ -42,6 +40,13 @@ const OBSTACLES: Readonly<Partial<Record<CapabilityName, string>>> = {
   'zero-copy-send': 'this host offers no zero-copy sockets',
   'postcopy-preempt': 'postcopy has not landed yet',
   'dirty-limit': 'this engine has no KVM dirty ring',
+};
+
+/** Those that QEMU had once; who still asks for them is told. */
+const REMOVED: Readonly<Record<string, string>> = {
+  block: 'QEMU 9.1 took block migration out; mirror the disks instead',
+  compress: 'QEMU 9.1 took it out; use multifd with multifd-compression',
+  'zero-blocks': 'QEMU 11 took it out with block migration',
 };
 
 /** Pairs that contradict each other (QEMU migration/options.c migrate_caps_check, v10.0). */
@@ -79,11 +84,12 @@ export class Capabilities {
     const next = new Set(this.#on);
     for (const { capability, state } of changes) {
       if (!isCapability(capability)) {
-        throw refused(
-          `migration capability '${capability}' is unknown, ${unknownNameHint(capability, CAPABILITY_NAMES)}`,
-        );
+        const why = Object.hasOwn(REMOVED, capability)
+          ? REMOVED[capability]
+          : unknownNameHint(capability, CAPABILITY_NAMES);
+        throw refused(`migration capability '${capability}' is unknown: ${why}`);
       }
-      const obstacle = OBSTACLES[capability];
+      const obstacle = CAPABILITY_OBSTACLES[capability];
       if (state && obstacle !== undefined)
         throw refused(`migration capability '${capability}' is not available: ${obstacle}`);
       if (state) next.add(capability);

@@ -387,8 +387,10 @@ export class MigrationController {
       counters.downtime === undefined
         ? { 'expected-downtime': counters.expectedDowntime }
         : { downtime: counters.downtime };
+    const completed = status.value === 'completed';
     return {
-      ram: counters.stats(status.value === 'completed'),
+      ram: counters.stats(completed),
+      ...(completed ? {} : { remaining: Math.max(counters.pending, counters.remaining) }),
       ...(this.capabilities.has('xbzrle')
         ? { 'xbzrle-cache': counters.xbzrle.stats(this.#parameters['xbzrle-cache-size']) }
         : {}),
@@ -406,7 +408,9 @@ export class MigrationController {
     return {
       status: status.value,
       ...(error === undefined ? {} : { 'error-desc': error }),
-      ...(listener === undefined ? {} : { 'socket-address': [listener.uri] }),
+      ...(listener?.address === undefined || status.value === 'completed'
+        ? {}
+        : { 'socket-address': [listener.address] }),
     };
   }
 

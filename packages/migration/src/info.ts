@@ -1,5 +1,6 @@
 import { type XbzrleCacheStats, XbzrleCounters } from './ram/xbzrle-counters.ts';
 import type { MigrationStatus } from './status.ts';
+import type { ListeningAddress } from './transport/channel.ts';
 
 /** RAM figures of `query-migrate` (QAPI MigrationStats). Bytes unless the name says otherwise. */
 export interface MigrationStats {
@@ -30,6 +31,8 @@ export interface MigrationStats {
 export interface MigrationInfo {
   readonly status?: MigrationStatus;
   readonly ram?: MigrationStats;
+  /** Bytes left to send, of RAM and devices. */
+  readonly remaining?: number;
   readonly 'xbzrle-cache'?: XbzrleCacheStats;
   readonly 'total-time'?: number;
   readonly 'setup-time'?: number;
@@ -38,7 +41,7 @@ export interface MigrationInfo {
   readonly 'cpu-throttle-percentage'?: number;
   readonly 'error-desc'?: string;
   readonly 'blocked-reasons'?: readonly string[];
-  readonly 'socket-address'?: readonly unknown[];
+  readonly 'socket-address'?: readonly ListeningAddress[];
 }
 
 /** Counters of one outgoing migration, kept while it runs and after. */
@@ -49,6 +52,8 @@ export class MigrationCounters {
   multifdBytes = 0;
   downtimeBytes = 0;
   remaining = 0;
+  /** What RAM and devices had left when it was last asked. */
+  pending = 0;
   total = 0;
   zeroPages = 0;
   normalPages = 0;

@@ -27,14 +27,17 @@ export interface MigrationParameters {
   'max-cpu-throttle': number;
   'multifd-compression': string;
   'multifd-zlib-level': number;
-  'multifd-zstd-level': number;
   'multifd-qatzip-level': number;
-  'block-bitmap-mapping': readonly unknown[];
+  'multifd-zstd-level': number;
+  /** Absent until it is set. */
+  'block-bitmap-mapping'?: readonly unknown[];
   'x-vcpu-dirty-limit-period': number;
   'vcpu-dirty-limit': number;
   mode: string;
   'zero-page-detection': string;
   'direct-io': boolean;
+  'x-rdma-chunk-size': number;
+  'cpr-exec-command': readonly string[];
   /** Ours: ms after which a migration that has not converged ends as `x-on-timeout` says; 0 is never. */
   'x-deadline': number;
   /** Ours: `cancel` lets the guest stay, `pause` stops it and moves it with whatever is left. */
@@ -72,13 +75,26 @@ const text = (value: string): Rule<string> => ({
   default: value,
   check: (given) => (typeof given === 'string' || given === null ? undefined : 'expects a string or null'),
 });
-const word = (value: string, words: readonly string[]): Rule<string> => ({
+const word = (
+  value: string,
+  words: readonly string[],
+  unavailable: Readonly<Record<string, string>> = {},
+): Rule<string> => ({
   default: value,
-  check: (given) => (words.includes(given) ? undefined : `expects one of ${words.join(', ')}`),
+  check(given) {
+    if (words.includes(given)) return undefined;
+    if (typeof given === 'string' && Object.hasOwn(unavailable, given)) return `cannot be that: ${unavailable[given]}`;
+    return `expects one of ${words.join(', ')}`;
+  },
 });
+const emptyList = <V extends readonly unknown[] | undefined>(value: V, why: string): Rule<V> => ({
+  default: value,
+  check: (given) => (Array.isArray(given) && given.length === 0 ? undefined : `can only be empty: ${why}`),
+});
+const CPR = 'CPR has not landed yet';
 
-/** Limits as QEMU 10.0 has them. Parameters of capabilities that are refused are kept, and have no effect. */
-const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
+/** Order and limits as QEMU 11.1 has them; the last two are ours. Parameters of capabilities that are refused are kept, and have no effect. */
+const RULES: { readonly [N in ParameterName]-?: Rule<MigrationParameters[N]> } = {
   'announce-initial': integer(50, 0, 100_000, ' ms'),
   'announce-max': integer(550, 0, 100_000, ' ms'),
   'announce-rounds': integer(5, 0, 1000),
@@ -106,27 +122,31 @@ const RULES: { readonly [N in ParameterName]: Rule<MigrationParameters[N]> } = {
   },
   'max-postcopy-bandwidth': size(0),
   'max-cpu-throttle': integer(99, 1, 99),
-  'multifd-compression': word('none', ['none', 'zlib', 'zstd']),
+  'multifd-compression': word('none', ['none', 'zlib', 'zstd'], {
+    qatzip: 'this host has no Intel QuickAssist',
+    qpl: 'this host has no Intel In-Memory Analytics Accelerator',
+    uadk: 'this host has no accelerator of Kunpeng',
+  }),
   'multifd-zlib-level': integer(1, 0, 9),
-  'multifd-zstd-level': integer(1, 0, 20),
   'multifd-qatzip-level': integer(1, 1, 9),
-  'block-bitmap-mapping': {
-    default: [],
-    check: (given) =>
-      Array.isArray(given) && given.length === 0 ? undefined : 'can only be empty: the block layer has not landed yet',
-  },
+  'multifd-zstd-level': integer(1, 0, 20),
+  'block-bitmap-mapping': emptyList<readonly unknown[] | undefined>(undefined, 'dirty bitmaps have not landed yet'),
   'x-vcpu-dirty-limit-period': integer(1000, 1, 1000, ' ms'),
   'vcpu-dirty-limit': integer(1, 1, Number.MAX_SAFE_INTEGER),
-  mode: only('normal', 'CPR has not landed yet'),
+  mode: word('normal', ['normal'], { 'cpr-reboot': CPR, 'cpr-transfer': CPR, 'cpr-exec': CPR }),
   'zero-page-detection': word('multifd', ['none', 'legacy', 'multifd']),
   'direct-io': bool(false),
+  'x-rdma-chunk-size': only(2 ** 20, 'there is no RDMA on this host'),
+  'cpr-exec-command': emptyList<readonly string[]>([], CPR),
   'x-deadline': integer(0, 0, 2 ** 31 - 1, ' ms'),
   'x-on-timeout': word('cancel', ['cancel', 'pause']),
 };
 
 /** The defaults. */
 export function defaultParameters(): MigrationParameters {
-  const entries = Object.entries(RULES).map(([name, rule]) => [name, rule.default]);
+  const entries = Object.entries(RULES).flatMap(([name, rule]) =>
+    rule.default === undefined ? [] : [[name, rule.default]],
+  );
   // RULES has a rule of the right type for each name.
   return Object.fromEntries(entries) as unknown as MigrationParameters;
 }

@@ -10,11 +10,11 @@ describe('capabilities', () => {
       'xbzrle',
       'rdma-pin-all',
       'auto-converge',
-      'zero-blocks',
       'events',
+      'postcopy-ram',
     ]);
     expect(list.every(({ state }) => !state)).toBe(true);
-    expect(list).toHaveLength(22);
+    expect(list).toHaveLength(21);
   });
 
   test('those that have not landed are refused by name, and nothing of the list is applied', () => {
@@ -27,6 +27,11 @@ describe('capabilities', () => {
     expect(set).toThrow("'postcopy-ram' is not available: postcopy has not landed yet");
     expect(capabilities.has('events')).toBe(false);
     capabilities.set([{ capability: 'postcopy-ram', state: false }]);
+  });
+
+  test('one that QEMU took out is refused with what to do', () => {
+    const capabilities = new Capabilities();
+    expect(() => capabilities.set([{ capability: 'compress', state: true }])).toThrow('use multifd');
   });
 
   test('an unknown one is refused with a suggestion, a contradiction with the rule', () => {
@@ -54,7 +59,12 @@ describe('parameters', () => {
     [{ 'max-bandwidth': -1 }, "'max-bandwidth' expects"],
     [{ 'max-bandwidth': '1' }, "'max-bandwidth' expects"],
     [{ 'xbzrle-cache-size': 5000 }, 'power of two'],
-    [{ 'tls-creds': 'tls0' }, 'TLS has not landed yet'],
+    [{ 'tls-creds': 7 }, 'expects a string or null'],
+    [{ 'multifd-compression': 'qpl' }, 'Analytics'],
+    [{ 'multifd-compression': 'gzip' }, 'one of none, zlib, zstd'],
+    [{ 'x-rdma-chunk-size': 4096 }, 'RDMA'],
+    [{ 'cpr-exec-command': ['x'] }, 'CPR has not landed yet'],
+    [{ 'block-bitmap-mapping': [{}] }, 'bitmaps have not landed yet'],
     [{ mode: 'cpr-exec' }, 'CPR has not landed yet'],
     [{ 'max-cpu-throttle': 10 }, 'below'],
     [{ 'down-limit': 1 }, "'down-limit' is unknown"],

@@ -1,6 +1,11 @@
 import type net from 'node:net';
 import { type TlsError, TransportError } from '../errors.ts';
-import type { IncomingConnection, MigrationChannel, MigrationListener } from '../transport/channel.ts';
+import type {
+  IncomingConnection,
+  ListeningAddress,
+  MigrationChannel,
+  MigrationListener,
+} from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import { PlainConnection, SecuredConnection } from './incoming-connection.ts';
 import type { TlsAcceptor } from './tls-server.ts';
@@ -8,6 +13,7 @@ import type { TlsAcceptor } from './tls-server.ts';
 /** A listening socket whose connections are taken one by one. */
 export class SocketListener implements MigrationListener {
   readonly uri: string;
+  readonly address: ListeningAddress | undefined;
   readonly #server: net.Server;
   readonly #arrived: IncomingConnection[] = [];
   #error: Error | undefined;
@@ -20,6 +26,7 @@ export class SocketListener implements MigrationListener {
       'type' in address && address.type === 'inet' && bound !== null && typeof bound === 'object'
         ? formatMigrationAddress({ ...address, port: bound.port })
         : formatMigrationAddress(address);
+    this.address = listeningAddress(bound);
     server.on('error', (error) => this.#end(error));
     server.on('connection', (socket) => {
       // Until somebody uses it; an early error is found by the first read.
@@ -65,4 +72,16 @@ export class SocketListener implements MigrationListener {
     this.#error ??= error;
     this.#wake();
   }
+}
+
+function listeningAddress(bound: ReturnType<net.Server['address']>): ListeningAddress | undefined {
+  if (bound === null) return undefined;
+  if (typeof bound === 'string') return { type: 'unix', path: bound };
+  const { address, port, family } = bound;
+  return {
+    type: 'inet',
+    host: address,
+    port: String(port),
+    ...(family === 'IPv6' ? { ipv6: true as const } : { ipv4: true as const }),
+  };
 }

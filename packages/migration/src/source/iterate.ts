@@ -87,6 +87,7 @@ function pendingEstimate(ctx: SourceContext): number {
     const pending = handlers.statePendingEstimate?.(state);
     if (pending !== undefined) sum += pending.mustPrecopy + pending.canPostcopy;
   }
+  ctx.counters.pending = sum;
   return sum;
 }
 

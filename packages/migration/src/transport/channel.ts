@@ -62,10 +62,23 @@ export interface IncomingConnection {
   drop(): void;
 }
 
+/** Where somebody listens (QAPI SocketAddress). */
+export type ListeningAddress =
+  | {
+      readonly type: 'inet';
+      readonly host: string;
+      readonly port: string;
+      readonly ipv4?: true;
+      readonly ipv6?: true;
+    }
+  | { readonly type: 'unix'; readonly path: string };
+
 /** Waits for incoming channels. */
 export interface MigrationListener {
   /** The address really bound, as a uri, e.g. with the port chosen by the system. */
   readonly uri: string;
+  /** The same as data, of a socket. */
+  readonly address?: ListeningAddress | undefined;
   accept(): Promise<MigrationChannel>;
   /** The next of several connections; absent where there is only one. @throws TransportError once it is closed */
   next?(): Promise<IncomingConnection>;

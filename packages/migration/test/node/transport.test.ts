@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MigrationController } from '../../src/controller.ts';
 import { NodeMigrationTransport } from '../../src/node/transport.ts';
 import { Pace } from '../../src/pace.ts';
+import type { ListeningAddress } from '../../src/transport/channel.ts';
 import { FakeHost } from '../support/fake-host.ts';
 import { BLOCKS } from '../support/pair.ts';
 
@@ -39,12 +40,14 @@ function expectArrived({ source, destination }: ReturnType<typeof machines>): vo
 }
 
 /** Moves a guest between two listening machines. */
-async function move(both: ReturnType<typeof machines>, uri: string): Promise<void> {
+async function move(both: ReturnType<typeof machines>, uri: string): Promise<ListeningAddress> {
   const listening = Promise.withResolvers<void>();
   const arrived = both.in.migrateIncoming(uri, listening.resolve);
   await listening.promise;
-  const bound = both.in.query()['socket-address']?.[0] as string;
-  await Promise.all([both.out.migrate(bound), arrived]);
+  const bound = both.in.query()['socket-address']![0]!;
+  const to = bound.type === 'unix' ? `unix:${bound.path}` : `tcp:${bound.host}:${bound.port}`;
+  await Promise.all([both.out.migrate(to), arrived]);
+  return bound;
 }
 
 describe('sockets', () => {
@@ -59,9 +62,10 @@ describe('sockets', () => {
 
   test('a guest moves over tcp, to a port that the system chose', async () => {
     const both = machines();
-    await move(both, 'tcp:127.0.0.1:0');
+    const bound = await move(both, 'tcp:127.0.0.1:0');
     expectArrived(both);
-    expect(both.in.query()['socket-address']).toEqual([expect.stringMatching(/^tcp:127\.0\.0\.1:[1-9]/)]);
+    expect(bound).toEqual({ type: 'inet', host: '127.0.0.1', port: expect.stringMatching(/^[1-9]/), ipv4: true });
+    expect(both.in.query()['socket-address']).toBeUndefined();
   });
 
   test('a guest moves with a return path', async () => {
