@@ -6,8 +6,9 @@ import type { DestinationContext } from './context.ts';
 const MAX_DESCRIPTION = 64 * 2 ** 20;
 
 /**
- * Phase 4: skips the description of the devices, which old and foreign sources may leave out. The end mark has come:
- * the source has given the guest up and may be gone, so nothing that breaks here is a reason not to take it.
+ * Phase 5: skips the description of the devices, which old and foreign sources may leave out. The end mark has come:
+ * the source has given the guest up and may be gone, so nothing that breaks here is a reason not to take it, and nobody
+ * waits for what is only of use to tools. QUIRK: QEMU's guest waits until it has come.
  */
 export async function skipDescription(ctx: DestinationContext): Promise<void> {
   try {

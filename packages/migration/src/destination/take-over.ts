@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { DestinationContext } from './context.ts';
 
 /**
- * Phase 5: this side owns the guest, which goes on as it was on the source: one that ran or slept does so again,
+ * Phase 4: this side owns the guest, which goes on as it was on the source: one that ran or slept does so again,
  * unless `autostart` says no, also while the disks are being taken over. That comes at the last moment, when the guest
  * starts; a machine that stays stopped takes them at `cont`.
  */

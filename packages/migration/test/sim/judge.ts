@@ -198,7 +198,9 @@ export class Judge {
 }
 
 function settled(machine: SimMachine): boolean {
-  return SETTLED.has(machine.status) && machine.outgoing.every(({ outcome }) => outcome !== 'open');
+  return (
+    SETTLED.has(machine.status) && [...machine.outgoing, ...machine.incoming].every(({ outcome }) => outcome !== 'open')
+  );
 }
 
 /** Whether the last migration away ended so that the destination may have the guest; later attempts are refused then. */
