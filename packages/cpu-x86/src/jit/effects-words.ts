@@ -11,6 +11,7 @@ const FLAGS = [
   'unsureFlags',
   'leaves',
   'changesMode',
+  'keepsFlags',
 ] as const satisfies readonly (keyof Effects)[];
 
 /** 32-bit numbers that effects are written as. */

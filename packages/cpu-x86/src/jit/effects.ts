@@ -24,6 +24,8 @@ export interface Effects {
   readonly transfer: 'none' | 'jump' | 'branch' | 'address';
   /** Its interpreter function may change what a region takes to be constant. */
   readonly changesMode: boolean;
+  /** Its interpreter function does not write the flags. */
+  readonly keepsFlags: boolean;
 }
 
 /** Stand-ins for the registers a record names: its fields hold these offsets while a definition is tried. */

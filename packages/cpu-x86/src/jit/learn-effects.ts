@@ -29,6 +29,7 @@ const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
 const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
 /** Cells that regions keep elsewhere or that say where the interpreter is. */
 const CACHED = new Set(['regs', 'xmm', 'ccA', 'ccB', 'ccRes', 'ccKind', 'icLeft', 'icRest', 'rip', 'excVector']);
+const FLAGS = new Set(['ccA', 'ccB', 'ccRes', 'ccKind']);
 /** Cells that a region takes to be constant. */
 const MODE = new Set([
   'modeKey',
@@ -48,13 +49,18 @@ interface Uses {
   readonly cached: boolean;
   readonly mode: boolean;
   readonly host: boolean;
+  /** It writes the lazy flags. */
+  readonly flags: boolean;
 }
+
+const NOTHING: Uses = { cached: false, mode: false, host: false, flags: false };
 
 /** Prints code of the interpreter to nowhere and notes which cells it uses, with all microcode it calls. */
 class Recorder extends InterpMachine {
   cached = false;
   mode = false;
   host = false;
+  flags = false;
 
   constructor(
     name: string,
@@ -81,6 +87,7 @@ class Recorder extends InterpMachine {
     this.cached ||= u.cached;
     this.mode ||= u.mode;
     this.host ||= u.host;
+    this.flags ||= u.flags;
   }
 
   override get<N extends CellName>(name: N, index: number | Val<'i32'> = 0): Val<ValOfCell<N>> {
@@ -91,6 +98,7 @@ class Recorder extends InterpMachine {
   override put<N extends CellName>(name: N, value: Val<ValOfCell<N>> | number, index: number | Val<'i32'> = 0): void {
     this.cached ||= CACHED.has(name);
     this.mode ||= MODE.has(name);
+    this.flags ||= FLAGS.has(name);
     super.put(name, value, index);
   }
 
@@ -130,14 +138,15 @@ export class EffectsLearner {
     } catch (e) {
       if (!(e instanceof NotInlinable)) throw new Error(`trying ${spec.key}: ${(e as Error).message}`, { cause: e });
       if (spec.id < this.#hotEnd) return { ...OPAQUE, way: 'stop' };
-      return { ...OPAQUE, way: 'call', changesMode: this.#changesMode(spec) };
+      const { mode, flags } = this.#recorded(spec);
+      return { ...OPAQUE, way: 'call', changesMode: mode, keepsFlags: !flags };
     }
   }
 
-  #changesMode(spec: HandlerSpec): boolean {
+  #recorded(spec: HandlerSpec): Uses {
     const m = new Recorder(spec.name, HANDLER_TYPE, 'handler', spec.variant, false, (fn) => this.#usesOf(fn));
     m.scope(() => definition(spec.name).semantics(m, ...spec.operands));
-    return m.mode;
+    return m;
   }
 
   /** @throws NotInlinable when microcode needs what regions keep in locals */
@@ -150,12 +159,12 @@ export class EffectsLearner {
   #usesOf(fn: Micro): Uses {
     let u = this.#uses.get(fn);
     if (u === undefined) {
-      this.#uses.set(fn, { cached: false, mode: false, host: false });
+      this.#uses.set(fn, NOTHING);
       const m = new Recorder(fn.name, fn, 'micro', NO_VARIANT, fn.faults, (inner) =>
-        SAFE.has(inner) ? { cached: false, mode: false, host: false } : this.#usesOf(inner),
+        SAFE.has(inner) ? NOTHING : this.#usesOf(inner),
       );
       m.scope(() => fn.body(m));
-      u = { cached: m.cached, mode: m.mode, host: m.host };
+      u = { cached: m.cached, mode: m.mode, host: m.host, flags: m.flags };
       this.#uses.set(fn, u);
     }
     return u;
@@ -175,6 +184,7 @@ const OPAQUE: Omit<Effects, 'way'> = {
   leaves: true,
   transfer: 'none',
   changesMode: false,
+  keepsFlags: false,
 };
 
 function refOf(fn: Micro): FuncRef {
@@ -219,6 +229,7 @@ class Probe extends RegionMachine {
       leaves: this.#leaves,
       transfer,
       changesMode: false,
+      keepsFlags: false,
     };
   }
 

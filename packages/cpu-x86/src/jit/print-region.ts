@@ -259,7 +259,8 @@ class RegionPrinter {
   }
 
   #call(step: RegionStep, last: boolean): void {
-    this.#m.callHandler(step, this.#notEntry(step.rec), step.spec.id, last, this.#used);
+    const { spec, effects } = step;
+    this.#m.callHandler(step, this.#notEntry(step.rec), spec.id, last, this.#used, effects.keepsFlags);
   }
 
   #end(b: number, end: Block['end'], transfer: RegionMachine['transfer']): void {

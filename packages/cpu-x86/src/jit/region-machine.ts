@@ -20,6 +20,8 @@ export type Transfer =
 /** Bits of registers by file. */
 export type Masks = [gpr: number, xmm: number];
 
+const ALL: Masks = [0xffff, 0xffff];
+
 /** One instruction of a region. */
 export interface Step {
   readonly rec: number;
@@ -111,12 +113,15 @@ export class RegionMachine extends RegionFlags {
 
   /**
    * Executes an instruction by its interpreter function. `record` is the instruction's, or one that does the same: where it
-   * faults the interpreter goes on there, so it must not lead back here. `reload` names the registers to be read again.
+   * faults the interpreter goes on there, so it must not lead back here. `reload` names the registers to be read again, and
+   * `keepsFlags` says that the flags are not written.
    */
-  callHandler(step: Step, record: number, slot: number, leaves: boolean, reload: Masks): void {
+  callHandler(step: Step, record: number, slot: number, leaves: boolean, reload: Masks, keepsFlags: boolean): void {
     this.rec = step.rec;
     this.page = step.page;
-    this.settle(new Set(), [0, 0]);
+    // what the flags are made of must outlive the registers' locals
+    if (keepsFlags) this.held.push(...this.collect(() => this.settle(new Set(this.flagParts()), ALL)));
+    else this.settle(new Set(), [0, 0]);
     this.joinLanes();
     this.spill(this.dirty);
     this.storeFlags();
@@ -134,9 +139,10 @@ export class RegionMachine extends RegionFlags {
     });
     this.dirty = [0, 0];
     this.forgetAddresses();
-    this.flags = { at: 'cells' };
+    if (!keepsFlags) this.flags = { at: 'cells' };
     this.reloadCells(true);
     this.reload(reload);
+    this.settle(new Set(this.flagParts()), [0, 0]);
   }
 
   #returnOf(result: Val<'i32'>): void {
