@@ -116,24 +116,25 @@ export class MigrationController {
    */
   async migrate(to: string | MigrationAddress): Promise<MigrationInfo> {
     const address = addressOf(to);
-    checkAddress(this.capabilities, address);
     const { transport, pace } = this.#options;
     const { capabilities } = this;
     const [host, wire, parameters] = [this.#host, this.#wire, this.#parameters];
     const tls = tlsRequest(parameters);
     const options = { transport, address, tls, host, wire, capabilities, parameters, pace };
+    this.checkMigrate(address);
     return this.#migrateOver((signal, counters) => connectOutgoing({ ...options, counters }, signal));
   }
 
   /** Moves the guest over a channel that exists already. */
   async migrateOverChannel(channel: MigrationChannel): Promise<MigrationInfo> {
-    checkAddress(this.capabilities, undefined);
+    this.checkMigrate();
     return this.#migrateOver(async () => channel);
   }
 
   /** Throws what `migrate` would throw at once; for control planes that answer before the migration ends. */
-  checkMigrate(): void {
+  checkMigrate(to?: MigrationAddress): void {
     const { runState } = this.#host;
+    checkAddress(this.capabilities, to);
     if (this.migrating) throw new MigrationStateError('a migration is in progress already');
     if (runState === 'inmigrate') throw new MigrationStateError('this machine waits for an incoming migration');
     if (runState === 'postmigrate') throw new MigrationStateError('the guest of this machine has moved away already');
@@ -145,7 +146,6 @@ export class MigrationController {
   async #migrateOver(
     connect: (signal: AbortSignal, counters: MigrationCounters) => Promise<MigrationChannel>,
   ): Promise<MigrationInfo> {
-    this.checkMigrate();
     // While the channel opens there is time.
     this.#rehearsal.start();
     const probe = this.probes.active;

@@ -277,7 +277,7 @@ export class MachineTarget implements MonitorTarget {
   /** Starts; the rest is seen in `query-migrate` and events. */
   #migrate(destination: MigrationDestination): void {
     const address = addressOf(destination);
-    this.#controller.checkMigrate();
+    this.#controller.checkMigrate(address);
     this.#host.migrating();
     // The controller keeps the reason for query-migrate.
     this.#controller.migrate(address).catch(() => {});
