@@ -113,7 +113,13 @@ if (wanted('dirty')) {
 if (wanted('pauses')) {
   const pauses = await measurePauses(plan.names);
   output['translation'] = pauses;
-  texts.push('', pauses.report.trimEnd());
+  const { ranSeconds, waitedSeconds, othersSeconds } = pauses;
+  texts.push(
+    '',
+    pauses.report.trimEnd(),
+    `the guest's thread ran ${ranSeconds.toFixed(2)} s and waited ${waitedSeconds.toFixed(2)} s for a processor; ` +
+      `other programs of the host took ${othersSeconds.toFixed(2)} s`,
+  );
   found.push(requirement('6. longest pause from translation, ms', 'most', 10, pauses.longestMs));
 }
 if (wanted('memory')) {

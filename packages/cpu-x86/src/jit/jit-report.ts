@@ -1,6 +1,6 @@
 import { cellAddress } from '../state/layout.ts';
 import type { JitOptions } from './jit-options.ts';
-import type { JitStatistics } from './jit-statistics.ts';
+import { type JitStatistics, LONG_PAUSE_MS } from './jit-statistics.ts';
 import { REGION_EXIT_NAMES } from './region-exit.ts';
 import type { RegionStore } from './region-store.ts';
 
@@ -33,6 +33,7 @@ export function describeJit({ options, statistics: s, store, where, inFlight }: 
     ['evicted', s.evicted],
     ['time', `${ms(s.totalMs)}, ${ms(s.formMs)} of it to choose regions`],
     ['longest pause', ms(s.longestMs)],
+    ['long pauses', `${s.longPauses} over ${LONG_PAUSE_MS} ms`],
   ];
   if (options.counters) {
     REGION_EXIT_NAMES.forEach((name, i) => {

@@ -1,3 +1,6 @@
+/** Milliseconds of a pause that is counted as a long one: about what a processor takes that is given to another thread meanwhile. */
+export const LONG_PAUSE_MS = 5;
+
 /** Counts what the JIT did; times are of the clock it was given. */
 export class JitStatistics {
   modules = 0;
@@ -17,6 +20,8 @@ export class JitStatistics {
   totalMs = 0;
   formMs = 0;
   longestMs = 0;
+  /** Pauses of more than {@link LONG_PAUSE_MS}. */
+  longPauses = 0;
   /** Milliseconds of the host; none by default. */
   now: () => number = () => 0;
 
@@ -27,6 +32,7 @@ export class JitStatistics {
   end(start: number): void {
     const ms = this.now() - start;
     this.totalMs += ms;
+    if (ms > LONG_PAUSE_MS) this.longPauses++;
     if (ms > this.longestMs) this.longestMs = ms;
   }
 }
