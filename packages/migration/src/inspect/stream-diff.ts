@@ -62,6 +62,7 @@ export const IGNORE_SETS: Readonly<Record<string, readonly string[]>> = {
     'mc146818rtc/*/next_*_time',
     'cpu/*/env.tsc',
   ],
+  interrupts: ['apic/*/irr', 'cpu_common/*/interrupt_request', 'i8259/*/*irr', 'ioapic/*/irr'],
   cpu: ['cpu', 'cpu_common', 'apic'],
   ram: ['ram'],
 };

@@ -71,7 +71,7 @@ async function inspect(path: string, options: ParsedOptions): Promise<number> {
   const start = startOf(options);
   const page = single(options, 'page');
   if (page !== undefined) return showPage(source, start, page, options.switches.has('json'));
-  return withTables(source, start, tableOptions(options), async (complete) => {
+  return await withTables(source, start, tableOptions(options), async (complete) => {
     const patterns = options.values.get('field');
     const wanted = patterns?.map(pathPattern);
     const output = new Output(source, options.switches.has('json'), wanted);
