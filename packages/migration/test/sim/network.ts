@@ -209,8 +209,8 @@ export class SimLink {
   }
 }
 
-/** What the calls of a dead process come to. */
-const never = new Promise<never>(() => {});
+/** What the calls of a dead process come to; one for each, since whoever waits for a promise is kept alive by it. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /** One end of a connection. */
 export class SimChannel implements MigrationChannel {
@@ -231,10 +231,10 @@ export class SimChannel implements MigrationChannel {
     this.#in = incoming;
   }
   write(bytes: Uint8Array): Promise<void> {
-    return this.lane.frozen ? never : this.#out.write(bytes);
+    return this.lane.frozen ? never() : this.#out.write(bytes);
   }
   read(): Promise<Uint8Array | undefined> {
-    return this.lane.frozen ? never : this.#in.read();
+    return this.lane.frozen ? never() : this.#in.read();
   }
   async end(): Promise<void> {
     this.#out.end();

@@ -30,7 +30,11 @@ export async function runInThreads(
   let next = first;
   let done = 0;
   const run = async (): Promise<void> => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: ['-C', '@sterna/source'] });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      execArgv: ['-C', '@sterna/source'],
+      // A schedule leaves nothing behind, but a lot of it lives for a few turns.
+      resourceLimits: { maxYoungGenerationSizeMb: 96 },
+    });
     try {
       while (next < end && failures.length < most) {
         const range = Math.min(RANGE, end - next);
