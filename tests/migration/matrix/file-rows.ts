@@ -87,5 +87,4 @@ export const FILE_ROWS: readonly Row[] = [
     run: fdset,
   },
   { name: 'precopy/file/offset/bad', proves: 'a malformed offset is refused, the guest runs on', run: badOffset },
-  { name: 'precopy/file/mapped-ram, mapped-ram/live', proves: 'RAM at fixed places of a file', later: 'mapped-ram' },
 ];

@@ -11,7 +11,6 @@ export const LATER_ROWS: readonly Row[] = [
     'multifd/tcp/plain/zero-page/legacy, none': 'where zero pages are found',
     'multifd/tcp/plain/cancel': 'cancel, the destination is killed, a second migration succeeds',
     'multifd/tcp/tls/...': 'TLS on every channel',
-    'multifd/file/mapped-ram, live, dio, fdset, fdset/dio': 'several channels into one file',
   }),
   ...rows('postcopy', {
     'postcopy/plain, preempt/plain, suspend, tls/psk': 'the guest moves first, its memory follows',

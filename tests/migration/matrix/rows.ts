@@ -1,6 +1,7 @@
 import { CANCEL_ROWS } from './cancel-rows.ts';
 import { FILE_ROWS } from './file-rows.ts';
 import { LATER_ROWS } from './later-rows.ts';
+import { MAPPED_RAM_ROWS } from './mapped-ram-rows.ts';
 import { MISC_ROWS } from './misc-rows.ts';
 import { PRECOPY_ROWS } from './precopy-rows.ts';
 import type { Row } from './row.ts';
@@ -12,6 +13,7 @@ export const ROWS: readonly Row[] = [
   ...PRECOPY_ROWS,
   ...XBZRLE_ROWS,
   ...FILE_ROWS,
+  ...MAPPED_RAM_ROWS,
   ...CANCEL_ROWS,
   ...MISC_ROWS,
   ...TLS_ROWS,
