@@ -81,14 +81,7 @@ function multifd(
   const findings: Finding[] = [];
   const each = source.wire === undefined ? !atLeast(source.qemu!, 8, 1) : source.wire.multifdFlushAfterEachSection;
   const eachThere = !atLeast(qemu, 8, 1);
-  if (each !== eachThere)
-    findings.push(
-      of(
-        eachThere || source.wire !== undefined ? 'warning' : 'blocker',
-        'multifd',
-        `the sides wait for their channels at different places; the newer QEMU needs -global migration.multifd-flush-after-each-section=on`,
-      ),
-    );
+  if (each !== eachThere) findings.push(flushes(source, eachThere));
   const pages = source.parameters['zero-page-detection'];
   if (!atLeast(qemu, 9, 0) && pages !== undefined && pages !== 'legacy')
     findings.push(
@@ -101,6 +94,22 @@ function multifd(
   if (parameters['zero-page-detection'] === 'multifd' && source.qemu !== undefined && !atLeast(source.qemu, 9, 0))
     findings.push(of('note', 'multifd', 'the source detects zero pages itself'));
   return findings;
+}
+
+/** The sides wait for their channels at different places. @param each whether the destination does so after every section */
+function flushes({ wire, wireName }: MachineFacts, each: boolean): Finding {
+  if (wire !== undefined && each)
+    return of(
+      'blocker',
+      'multifd',
+      `this QEMU waits for the channels after every section, the source (wire=${wireName}) does not; start it with wire=qemu-7.2`,
+    );
+  // Whether that was done cannot be seen from here.
+  return of(
+    'warning',
+    'multifd',
+    'the sides wait for their channels at different places unless the newer QEMU was started with -global migration.multifd-flush-after-each-section=on',
+  );
 }
 
 /** QEMU 11.1 refuses queues that are larger than its own. */

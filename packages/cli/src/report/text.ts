@@ -32,7 +32,7 @@ export function alignmentText({ sides, alignment }: MigrationSummary): string | 
     return 'the traces have nothing in common: they are not of the same migration, or one is cut';
   if (alignment.uncertainty === undefined)
     return 'no ping was answered (return-path was off): times of the destination are the earliest possible';
-  return `times of the destination are exact to ${timeText(alignment.uncertainty)} (${alignment.pings} pings)`;
+  return `times of the destination are exact to ${timeText(alignment.uncertainty)} (${alignment.pings} ${alignment.pings === 1 ? 'ping' : 'pings'})`;
 }
 
 /** Bytes per second that the guest dirtied about then. */

@@ -65,12 +65,10 @@ export class Workshop {
   }
 }
 
-/** Waits until `condition` holds. */
+/** Waits until `condition` holds. The limit counts only while this process runs. */
 export async function until(condition: () => boolean, running?: Running, limitMs = 15_000): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!condition()) {
-    if (Date.now() > end)
-      throw new Error(`timed out; exit ${running?.code}, stdout ${running?.out}, stderr ${running?.err}`);
+  for (let left = limitMs; !condition(); left -= 10) {
+    if (left <= 0) throw new Error(`timed out; exit ${running?.code}, stdout ${running?.out}, stderr ${running?.err}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
