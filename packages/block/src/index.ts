@@ -8,7 +8,7 @@ export * from './drivers/null-co.ts';
 export * from './drivers/raw.ts';
 export * from './graph/block-graph.ts';
 export * from './graph/block-node.ts';
-export type { NodeOptions } from './graph/node-options.ts';
+export { NODE_PROPERTIES, type NodeOptions } from './graph/node-options.ts';
 export * from './host/host-images.ts';
 export { NodeIo, type NodeIoTarget } from './io/node-io.ts';
 export { RequestTracker, type TrackedRequest } from './io/request-tracker.ts';

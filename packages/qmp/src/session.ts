@@ -6,6 +6,8 @@ import { errorBody, QmpError } from './errors.ts';
 import { JsonStream } from './json-stream.ts';
 import type { MonitorEvent, MonitorTarget } from './target.ts';
 
+/** What a client can switch on. */
+const CAPABILITIES: readonly string[] = ['oob'];
 /** Requests that may wait; the peer's bytes stay unread beyond that. */
 const MAX_QUEUED = 8;
 /** Bytes of answers that wait for a slow peer before its requests stay unread. */
@@ -33,6 +35,8 @@ export class QmpSession implements CharFrontend, Disposable {
   readonly #json: JsonStream;
   readonly #subscription: Disposable;
   #negotiated = false;
+  /** The client may execute out of band. */
+  #outOfBand = false;
   #requests: unknown[] = [];
   #busy = false;
   /** Counts conversations, so that an answer never reaches the next peer. */
@@ -78,11 +82,13 @@ export class QmpSession implements CharFrontend, Disposable {
     this.#discardDescriptors(0);
     this.#conversation++;
     this.#negotiated = false;
+    this.#outOfBand = false;
     this.#requests = [];
     this.#output = [];
     this.#outputBytes = 0;
     this.#json.reset();
-    if (event === 'opened') this.#send({ QMP: { version: versionInfo(this.#target.version), capabilities: [] } });
+    if (event === 'opened')
+      this.#send({ QMP: { version: versionInfo(this.#target.version), capabilities: CAPABILITIES } });
   }
 
   [Symbol.dispose](): void {
@@ -99,6 +105,11 @@ export class QmpSession implements CharFrontend, Disposable {
   }
 
   #request(request: unknown): void {
+    // What is executed out of band waits for nobody and may overtake answers.
+    if (this.#outOfBand && isObject(request) && Object.hasOwn(request, 'exec-oob')) {
+      void this.#answerNow(request);
+      return;
+    }
     this.#requests.push(request);
     if (!this.#busy) void this.#work();
   }
@@ -117,6 +128,12 @@ export class QmpSession implements CharFrontend, Disposable {
     this.#backend.acceptInput();
   }
 
+  async #answerNow(request: unknown): Promise<void> {
+    const conversation = this.#conversation;
+    const answer = await this.#answer(request);
+    if (conversation === this.#conversation) this.#send(answer);
+  }
+
   async #answer(request: unknown): Promise<object> {
     // The id comes back with errors too, wherever it can be found.
     const id = isObject(request) && Object.hasOwn(request, 'id') ? { id: request['id'] } : {};
@@ -130,36 +147,40 @@ export class QmpSession implements CharFrontend, Disposable {
 
   async #execute(request: unknown): Promise<unknown> {
     if (!isObject(request)) throw new QmpError('GenericError', 'QMP input must be a JSON object');
-    for (const key of Object.keys(request)) {
-      if (key === 'exec-oob')
-        throw new QmpError('GenericError', 'out-of-band execution was not negotiated; use execute');
-      if (key !== 'execute' && key !== 'arguments' && key !== 'id') {
-        throw new QmpError('GenericError', `QMP input member '${key}' is unexpected`);
-      }
-    }
-    const name = request['execute'];
-    if (name === undefined) throw new QmpError('GenericError', "QMP input lacks member 'execute'");
-    if (typeof name !== 'string') throw new QmpError('GenericError', "QMP input member 'execute' must be a string");
+    const { verb, name } = this.#verb(request);
     const given = request['arguments'] ?? {};
     if (!isObject(given)) throw new QmpError('GenericError', "QMP input member 'arguments' must be an object");
     const command = findCommand(name);
     if (!this.#negotiated && name !== 'qmp_capabilities') {
-      throw new QmpError(
-        'CommandNotFound',
-        "capabilities are not negotiated yet: the first command must be 'qmp_capabilities'",
-      );
+      throw new QmpError('CommandNotFound', "Expecting capabilities negotiation with 'qmp_capabilities'");
     }
     if (command === undefined) throw new QmpError('CommandNotFound', notFound(name));
+    if (verb === 'exec-oob' && command.allowOob !== true)
+      throw new QmpError('GenericError', `The command ${name} does not support OOB`);
     const args = command.arguments.check(given, 'arguments');
     if (name === 'qmp_capabilities') this.#negotiate(args);
     return command.run({ target: this.#target, takeDescriptor: () => this.#descriptors.shift() }, args);
   }
 
-  #negotiate(args: { readonly enable?: readonly string[] }): void {
-    if (this.#negotiated) throw new QmpError('CommandNotFound', 'capabilities are negotiated already');
-    const [unknown] = args.enable ?? [];
-    if (unknown !== undefined) throw new QmpError('GenericError', `capability '${unknown}' was not offered`);
+  /** Which command is asked for, and how. */
+  #verb(request: Readonly<Record<string, unknown>>): { readonly verb: 'execute' | 'exec-oob'; readonly name: string } {
+    const verbs = this.#outOfBand ? (['execute', 'exec-oob'] as const) : (['execute'] as const);
+    for (const key of Object.keys(request))
+      if (key !== 'arguments' && key !== 'id' && !verbs.some((verb) => verb === key))
+        throw new QmpError('GenericError', `QMP input member '${key}' is unexpected`);
+    const [verb, another] = verbs.filter((word) => Object.hasOwn(request, word));
+    if (verb === undefined) throw new QmpError('GenericError', "QMP input lacks member 'execute'");
+    if (another !== undefined) throw new QmpError('GenericError', "QMP input member 'execute' clashes with 'exec-oob'");
+    const name = request[verb];
+    if (typeof name !== 'string') throw new QmpError('GenericError', `QMP input member '${verb}' must be a string`);
+    return { verb, name };
+  }
+
+  #negotiate(args: { readonly enable?: readonly 'oob'[] }): void {
+    if (this.#negotiated)
+      throw new QmpError('CommandNotFound', 'Capabilities negotiation is already complete, command ignored');
     this.#negotiated = true;
+    this.#outOfBand = args.enable?.includes('oob') ?? false;
   }
 
   #send(message: object): void {

@@ -16,6 +16,7 @@ import type {
   MigrationParameters,
   Snapshots,
 } from '@sterna/migration';
+import type { QomNode, QomType } from './qom/qom-node.ts';
 
 /** An event of QMP, before its timestamp. */
 export interface MonitorEvent {
@@ -27,7 +28,11 @@ export interface MonitorEvent {
 export interface MonitorCpu {
   readonly index: number;
   /** QEMU's name of the architecture, `x86_64`. */
-  readonly target: string;
+  readonly target: 'x86_64';
+  /** Name of its type in the tree of objects, `qemu64-x86_64-cpu`. */
+  readonly type: string;
+  /** Its place in the tree of objects. */
+  readonly path: string;
   readonly place: CpuPlace;
   /** Text of `info registers`. */
   describe(): string;
@@ -41,8 +46,84 @@ export interface MonitorChardev {
   readonly filename: string;
   /** Whether a device or monitor is attached to it. */
   readonly frontendOpen: boolean;
-  /** Takes bytes out, of a `ringbuf`; undefined for other kinds. */
-  readonly read?: ((size: number) => Uint8Array) | undefined;
+  /** The bytes of a `ringbuf`; undefined for other kinds. */
+  readonly ring?: MonitorRing | undefined;
+}
+
+/** What a `ringbuf` backend holds. */
+export interface MonitorRing {
+  /** Takes out up to so many of the oldest bytes. */
+  read(size: number): Uint8Array;
+  /** Puts bytes in; the oldest ones go when there is no room. */
+  write(bytes: Uint8Array): void;
+}
+
+/** An option of the command line and its parameters (QAPI CommandLineOptionInfo). */
+export interface CommandLineOption {
+  readonly option: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly type: 'string' | 'boolean' | 'number' | 'size';
+    readonly help?: string | undefined;
+    readonly default?: string | undefined;
+  }[];
+}
+
+/** What the program offers, with its plugins. */
+export interface MonitorCatalog {
+  readonly machines: readonly MachineType[];
+  readonly cpus: readonly CpuType[];
+  readonly blockDrivers: readonly BlockDriverType[];
+  readonly objects: readonly ObjectType[];
+  readonly commandLine: readonly CommandLineOption[];
+}
+
+/** The parts of a machine as a tree of objects. */
+export interface MonitorQom {
+  readonly root: QomNode;
+  /** All types, with those they build on. */
+  readonly types: readonly QomType[];
+}
+
+/** How devices come and go while the machine exists. All errors are thrown as `SternaError` or `QmpError`. */
+export interface MonitorPlugging {
+  /** @param options - `driver`, perhaps `bus` and `id`, and properties. */
+  add(options: Readonly<Record<string, unknown>> & { readonly driver: string }): void | Promise<void>;
+  /** @param id - Or path in the tree of objects. */
+  remove(id: string): void | Promise<void>;
+}
+
+/** What a core file shall hold. */
+export interface DumpRequest {
+  /** Addresses are those of the guest's page tables, not physical ones. */
+  readonly paging: boolean;
+  /** `file:PATH` or `fd:NAME`. */
+  readonly protocol: string;
+  /** Answers before the file is complete. */
+  readonly detach: boolean;
+  /** Only this part of memory. */
+  readonly range: { readonly begin: number; readonly length: number } | undefined;
+}
+
+/** How far a core file is (QAPI DumpQueryResult), in bytes of memory. */
+export interface DumpQuery {
+  readonly status: 'none' | 'active' | 'completed' | 'failed';
+  readonly completed: number;
+  readonly total: number;
+}
+
+/** Writes core files. All errors are thrown as `SternaError`. */
+export interface MonitorDump {
+  start(request: DumpRequest): void | Promise<void>;
+  query(): DumpQuery;
+}
+
+/** What follows when something happens to the guest (QMP `set-action`). */
+export interface MachineActions {
+  readonly reboot?: 'reset' | 'shutdown' | undefined;
+  readonly shutdown?: 'poweroff' | 'pause' | undefined;
+  readonly panic?: 'pause' | 'shutdown' | 'exit-failure' | 'none' | undefined;
+  readonly watchdog?: 'reset' | 'shutdown' | 'poweroff' | 'pause' | 'debug' | 'none' | 'inject-nmi' | undefined;
 }
 
 /** Where a migration goes or comes from: one of the two is given. */
@@ -95,6 +176,8 @@ export interface MonitorDescriptors {
   /** Answers the set's number. */
   addToSet(fd: number, id?: number, opaque?: string): number;
   removeFromSet(id: number, fd?: number): void;
+  /** Whether there is one of that name. */
+  has(name: string): boolean;
   readonly sets: readonly {
     readonly id: number;
     readonly fds: readonly { readonly fd: number; readonly opaque?: string | undefined }[];
@@ -144,6 +227,16 @@ export interface MonitorTarget {
   /** Absent where migrations are not measured. */
   readonly tracing?: MonitorTracing;
   readonly chardevs: readonly MonitorChardev[];
+  /** Bytes of main RAM. */
+  readonly ramSize: number;
+  /** Absent where nothing is known of what else could be run. */
+  readonly catalog?: MonitorCatalog;
+  /** Absent where the machine does not show its parts. */
+  readonly qom?: MonitorQom;
+  /** Absent where the devices of a machine are fixed. */
+  readonly plugging?: MonitorPlugging;
+  /** Absent where no core files are written. */
+  readonly dump?: MonitorDump;
   /** Absent where there are no disks. */
   readonly blocks?: MonitorBlocks;
   /** Absent where a client cannot pass any. */
@@ -169,8 +262,17 @@ export interface MonitorTarget {
   readonly canWakeUp: boolean;
   /** Wakes a guest that sleeps. @throws SternaError when it does not, or cannot be woken */
   wakeUp(): void;
-  /** Writes so many bytes of physical memory to a file. @throws SternaError when the file cannot be written */
-  saveMemory(address: number, size: number, path: string): void;
+  /** Gives the vCPUs a non-maskable interrupt. @throws SternaError when they take none */
+  injectNmi(): void;
+  /** Changes what follows when something happens to the guest. @throws SternaError for what cannot be done here */
+  setActions(actions: MachineActions): void;
+  /**
+   * Writes so many bytes of memory to a file.
+   *
+   * @param cpu - Index of the vCPU whose addresses are meant; without one they are physical.
+   * @throws SternaError when the file cannot be written, or nothing is at the address
+   */
+  saveMemory(address: number, size: number, path: string, cpu?: number): void;
   /** Opens the gdb server on a device, or closes it for `none`; answers what it did. Absent: there is none. */
   gdbServer?(device: string): Promise<string>;
   /** Text of `info jit`, lines ended by newline; undefined when the CPU only interprets. */

@@ -1,5 +1,5 @@
 import type { RunState } from '@sterna/core';
-import type { MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
+import type { MachineActions, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
 
 /** A machine without a machine: remembers what it was told. */
 export class FakeTarget implements MonitorTarget {
@@ -10,7 +10,14 @@ export class FakeTarget implements MonitorTarget {
   runState: RunState = 'prelaunch';
   readonly calls: string[] = [];
   readonly cpus = [
-    { index: 0, target: 'x86_64', place: { socket: 0, core: 0, thread: 0 }, describe: () => 'EAX=00000000\n' },
+    {
+      index: 0,
+      target: 'x86_64' as const,
+      type: 'qemu64-x86_64-cpu',
+      path: '/machine/unattached/device[0]',
+      place: { socket: 0, core: 0, thread: 0 },
+      describe: () => 'EAX=00000000\n',
+    },
   ];
   readonly chardevs: MonitorTarget['chardevs'] = [
     { label: 'serial0', filename: 'stdio', frontendOpen: true },
@@ -18,7 +25,10 @@ export class FakeTarget implements MonitorTarget {
       label: 'ring',
       filename: 'ringbuf',
       frontendOpen: false,
-      read: (size) => new TextEncoder().encode('hello').slice(0, size),
+      ring: {
+        read: (size) => new TextEncoder().encode('hello').slice(0, size),
+        write: (bytes) => void this.calls.push(`ring ${bytes.length}`),
+      },
     },
   ];
   readonly yanked: string[] = [];
@@ -44,6 +54,7 @@ export class FakeTarget implements MonitorTarget {
   readonly descriptors: NonNullable<MonitorTarget['descriptors']> = {
     add: (name, fd) => void this.kept.push(`${name}=${fd}`),
     close: (name) => void this.kept.push(`close ${name}`),
+    has: (name) => name === 'known',
     addToSet: (fd, id = 0, opaque = '') => {
       this.kept.push(`set ${id}: ${fd} ${opaque}`);
       return id;
@@ -53,8 +64,15 @@ export class FakeTarget implements MonitorTarget {
     discard: (fd) => void this.kept.push(`discard ${fd}`),
   };
 
-  saveMemory(address: number, size: number, path: string): void {
-    this.calls.push(`save ${address} ${size} ${path}`);
+  readonly ramSize = 128 * 2 ** 20;
+  injectNmi(): void {
+    this.calls.push('nmi');
+  }
+  setActions(actions: MachineActions): void {
+    this.calls.push(`actions ${JSON.stringify(actions)}`);
+  }
+  saveMemory(address: number, size: number, path: string, cpu?: number): void {
+    this.calls.push(`save ${address} ${size} ${path}${cpu === undefined ? '' : ` cpu ${cpu}`}`);
   }
   yankable(): ReturnType<MonitorTarget['yankable']> {
     const one = (type: 'chardev' | 'migration', id?: string) => ({

@@ -9,7 +9,13 @@ export interface ImageInfo {
   readonly 'actual-size'?: number;
   readonly 'dirty-flag': boolean;
   readonly 'format-specific'?: { readonly type: string; readonly data: Readonly<Record<string, unknown>> };
-  readonly limits: { readonly 'request-alignment': number; readonly 'max-transfer'?: number };
+  readonly limits: {
+    readonly 'request-alignment': number;
+    readonly 'max-transfer'?: number;
+    readonly 'max-iov': number;
+    readonly 'min-mem-alignment': number;
+    readonly 'opt-mem-alignment': number;
+  };
 }
 
 /** QAPI's BlockDeviceInfo: one node. */
@@ -45,6 +51,9 @@ export interface BlockInfo {
   readonly inserted: BlockDeviceInfo;
 }
 
+/** Buffers are the host's own, and any will do; the figures are those QEMU has on Linux. */
+const MEMORY_LIMITS = { 'max-iov': 1024, 'min-mem-alignment': 512, 'opt-mem-alignment': 4096 } as const;
+
 /** What `query-named-block-nodes` tells of a node. */
 export function describeNode(node: BlockNode): BlockDeviceInfo {
   const { filename, driverName, options, driver } = node;
@@ -75,6 +84,7 @@ export function describeNode(node: BlockNode): BlockDeviceInfo {
       limits: {
         'request-alignment': node.io.alignment,
         ...(maxTransfer === undefined ? {} : { 'max-transfer': maxTransfer }),
+        ...MEMORY_LIMITS,
       },
     },
     cache: { writeback: true, direct: false, 'no-flush': options.noFlush },

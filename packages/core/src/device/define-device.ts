@@ -50,6 +50,8 @@ export interface DeviceDescriptor<
   readonly sectionId?: (state: S) => string;
   /** State that is sent while the machine runs. */
   readonly live?: LiveHandlers<NoInfer<S>>;
+  /** Can be plugged in and pulled out while the machine exists. */
+  readonly hotpluggable?: boolean;
   /** Runs when every device of the machine exists and is wired. */
   realize?(state: S): void;
   /** Undoes `realize`; timers, taps, regions and bindings are removed by the framework. */

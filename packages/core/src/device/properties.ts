@@ -12,6 +12,8 @@ export interface Property<T, Required extends boolean = boolean> {
   readonly default?: T;
   /** Values that may be given, when it is an enumeration. */
   readonly values?: readonly string[];
+  /** Properties of an element, when it is a list. */
+  readonly element?: PropertyTable;
   /** Parses the text of `-device x,name=TEXT`. Throws RangeError with a sentence. */
   parse(text: string): T;
   /**
@@ -147,6 +149,7 @@ function structs<const P extends PropertyTable>(
 ): Property<readonly PropertyValues<P>[], false> {
   return {
     kind: 'list',
+    element: table,
     help: options.help,
     required: false,
     default: [],

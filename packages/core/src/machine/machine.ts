@@ -28,7 +28,7 @@ import { NotifierList } from './notifiers.ts';
 import { RunLoop } from './run-loop.ts';
 import { isLive, type RunState, type ShutdownCause, type WakeupReason } from './run-state.ts';
 import { checkSections, type SavableSection, savableSections, sectionKey } from './sections.ts';
-import { Entropy, HostFiles, Logger, MachineControl, PowerButton } from './services.ts';
+import { Entropy, HostFiles, Logger, MachineControl, NmiInput, PowerButton } from './services.ts';
 
 /** Room beside main RAM for firmware, ACPI and device blocks. */
 const EXTRA_RAM = 32 * 2 ** 20;
@@ -72,7 +72,13 @@ export interface MachineSetup {
   readonly rtc?: { readonly source: 'host' | 'vm'; readonly baseNs?: bigint };
   readonly icountShift?: number;
   /** What a guest's reset and power-off do: `-no-reboot`, `-no-shutdown`. */
-  readonly actions?: { readonly reboot?: 'reset' | 'shutdown'; readonly shutdown?: 'poweroff' | 'pause' };
+  readonly actions?: MachineActions;
+}
+
+/** What follows a reset and a power-off by the guest. */
+export interface MachineActions {
+  readonly reboot?: 'reset' | 'shutdown' | undefined;
+  readonly shutdown?: 'poweroff' | 'pause' | undefined;
 }
 
 /** The machine ended; the host process decides what that means. */
@@ -112,6 +118,8 @@ export class Machine {
    * or snapshot (QEMU's vm_was_suspended).
    */
   wasSuspended = false;
+  /** What follows a reset and a power-off; QMP `set-action` changes it. */
+  actions: MachineActions;
   /** Told once, when the guest powered off (and that ends the machine), exited or failed. */
   onEnd: (end: MachineEnd) => void = () => {};
   #runState: RunState = 'prelaunch';
@@ -136,6 +144,7 @@ export class Machine {
   constructor(setup: MachineSetup, host: MachineHost) {
     this.setup = setup;
     this.host = host;
+    this.actions = setup.actions ?? {};
     if (setup.cpuCount < 1 || setup.cpuCount > setup.type.maxCpus) {
       throw new ConfigError(
         'STERNA_ERR_PROPERTY_VALUE',
@@ -327,6 +336,36 @@ export class Machine {
     this.devices.splice(index, 1);
   }
 
+  /**
+   * Plugs a device in while the machine exists.
+   *
+   * @throws ConfigError when the device cannot be plugged, or refuses; the machine is as before then
+   */
+  plug(spec: DeviceSpec): DeviceInstance {
+    const { name, hotpluggable } = spec.type.descriptor;
+    if (hotpluggable !== true)
+      throw new ConfigError('STERNA_ERR_UNSUPPORTED', `device ${name} does not support hotplugging`);
+    const device = this.#addDevice(spec, {});
+    try {
+      device.realize();
+      checkSections(savableSections(this.#clockState, this.cpus, this.devices));
+    } catch (error) {
+      this.unplug(device.id);
+      throw error;
+    }
+    for (const phase of ['enter', 'hold', 'exit'] as const) device.reset(phase);
+    this.hooks.realized.call(device.id);
+    return device;
+  }
+
+  /** Gives every vCPU a non-maskable interrupt. @throws SternaError when nothing here can */
+  injectNmi(): void {
+    const inputs = this.scope.getAll(NmiInput);
+    if (inputs.length === 0) throw new SternaError('STERNA_ERR_UNSUPPORTED', 'this machine has no way for an NMI');
+    for (const input of inputs) input.nmi();
+    this.loop.wake();
+  }
+
   #automaticId(name: string): string {
     const count = this.#autoIds.get(name) ?? 0;
     this.#autoIds.set(name, count + 1);
@@ -433,7 +472,7 @@ export class Machine {
   /** Between slices: handles what was requested meanwhile. Answers whether vCPUs may run on. */
   #afterSlice(): boolean {
     if (!this.#hasRequests()) return this.#runState === 'running';
-    const { reboot = 'reset', shutdown = 'poweroff' } = this.setup.actions ?? {};
+    const { reboot = 'reset', shutdown = 'poweroff' } = this.actions;
     if (this.#pendingReset !== undefined && reboot === 'shutdown' && this.#pendingReset.startsWith('guest')) {
       this.#pendingShutdown ??= this.#pendingReset;
       this.#pendingReset = undefined;

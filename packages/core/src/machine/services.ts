@@ -26,6 +26,13 @@ export interface PowerButton {
 /** Contribution point: devices that forward the power button to the guest. */
 export const PowerButton: Service<PowerButton> = service('PowerButton');
 
+/** Somebody who passes a non-maskable interrupt from outside on to a vCPU. */
+export interface NmiInput {
+  nmi(): void;
+}
+/** Contribution point: what `inject-nmi` reaches. */
+export const NmiInput: Service<NmiInput> = service('NmiInput');
+
 /** Device logger. `guestError` is for guests that break the device's rules: counted, and printed at a bounded rate. */
 export interface Logger {
   info(text: string): void;

@@ -52,6 +52,11 @@ export class PassedDescriptors implements Disposable {
     return fd;
   }
 
+  /** Whether there is one of that name. */
+  has(name: string): boolean {
+    return this.#named.has(name);
+  }
+
   /** Closes a named descriptor. @throws SternaError when there is none */
   close(name: string): void {
     const fd = this.take(name);

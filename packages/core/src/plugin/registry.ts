@@ -82,6 +82,11 @@ export class PluginRegistry {
     return find(this.#objects, name, 'object type', 'STERNA_ERR_OBJECT');
   }
 
+  /** All block drivers, by name. */
+  get blockDriverTypes(): readonly BlockDriverType[] {
+    return sorted(this.#blockDrivers);
+  }
+
   /** All types of user-creatable objects, by name. */
   get objects(): readonly ObjectType[] {
     return sorted(this.#objects);

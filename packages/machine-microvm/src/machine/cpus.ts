@@ -1,4 +1,4 @@
-import { ConfigError, type MachineBuilder, type VCpu } from '@sterna/core';
+import { ConfigError, type MachineBuilder, NmiInput, type VCpu } from '@sterna/core';
 import { apicIdOf, X86InterruptController } from '@sterna/cpu-x86';
 import { ApicBus, apic, CpuPort, kvmvapic, type LocalApic, type LocalApicPort } from '@sterna/platform-x86';
 import { MICROVM_MAP } from '../memory-map.ts';
@@ -106,7 +106,9 @@ export function makeCpus(builder: MachineBuilder): MicrovmCpus {
       instanceId: index,
       provide: (scope) => scope.provide(CpuPort, wakingPort(builder, port, index)),
     });
-    sockets[index]!.target = state as LocalApic;
+    const local = state as LocalApic;
+    sockets[index]!.target = local;
+    builder.scope.provide(NmiInput, { nmi: () => local.externalNmi() });
     if (index === 0) builder.device(kvmvapic({}));
   }
   return { cpus, apicBus, apicIds };

@@ -1,11 +1,9 @@
-import type { BlockDeviceInfo, BlockInfo } from '@sterna/block';
 import { SternaError } from '@sterna/core';
 import { QmpError } from '../errors.ts';
 import { t } from '../schema/types.ts';
 import type { MonitorBlocks, MonitorTarget } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
-
-const nothing = t.typed<Nothing>('null');
+import { BLOCK_DEVICE_INFO, BLOCK_INFO, blockdevOptions } from '../types/block-types.ts';
+import { defineCommand, NOTHING, nothing } from './define-command.ts';
 
 /** The target's disks. @throws SternaError where there are none */
 export function blocksOf({ blocks }: MonitorTarget): MonitorBlocks {
@@ -18,7 +16,8 @@ export const blockCommands = {
   'blockdev-add': defineCommand({
     help: 'Makes a node of the block graph, with those that its options describe',
     // The names are in the drivers' own tables, which check them.
-    arguments: t.dict,
+    arguments: blockdevOptions([]),
+    argumentsIn: ({ blockDrivers }) => blockdevOptions(blockDrivers),
     returns: nothing,
     async run({ target }, args) {
       await blocksOf(target).add(args);
@@ -57,14 +56,14 @@ export const blockCommands = {
   }),
   'query-block': defineCommand({
     help: 'The drives, and the disks of devices',
-    arguments: t.object({}),
-    returns: t.typed<readonly BlockInfo[]>('[BlockInfo]'),
+    arguments: t.object({ flat: t.optional(t.bool) }),
+    returns: t.array(BLOCK_INFO),
     run: ({ target }) => blocksOf(target).disks(),
   }),
   'query-named-block-nodes': defineCommand({
     help: 'The nodes of the block graph',
     arguments: t.object({ flat: t.optional(t.bool) }),
-    returns: t.typed<readonly BlockDeviceInfo[]>('[BlockDeviceInfo]'),
+    returns: t.array(BLOCK_DEVICE_INFO),
     run: ({ target }) => blocksOf(target).nodes(),
   }),
 };

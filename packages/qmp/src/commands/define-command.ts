@@ -1,5 +1,5 @@
-import type { QapiType, TypeOf } from '../schema/types.ts';
-import type { MonitorTarget } from '../target.ts';
+import { type QapiType, type TypeOf, t } from '../schema/types.ts';
+import type { MonitorCatalog, MonitorTarget } from '../target.ts';
 
 /** What a command works on. */
 export interface CommandContext {
@@ -13,7 +13,13 @@ export interface CommandDefinition<A extends object, R> {
   /** One sentence. */
   readonly help: string;
   readonly arguments: QapiType<A>;
+  /** Describes the arguments where plugins add to what they may be. */
+  argumentsIn?(catalog: MonitorCatalog): QapiType<unknown>;
   readonly returns: QapiType<R>;
+  /** QAPI's features of it: `unstable`, `deprecated`. */
+  readonly features?: readonly string[];
+  /** May be executed out of band (`exec-oob`): it never waits for anything. */
+  readonly allowOob?: boolean;
   run(context: CommandContext, args: A): R | Promise<R>;
 }
 
@@ -35,3 +41,7 @@ export type ResultOf<C> = C extends { readonly returns: infer R } ? TypeOf<R> : 
 export type Nothing = Readonly<Record<string, never>>;
 /** The value of {@link Nothing}. */
 export const NOTHING: Nothing = {};
+/** The type of {@link Nothing}. */
+export const nothing = t.object({}) as unknown as QapiType<Nothing>;
+/** The type of no arguments. */
+export const noArguments = t.object({});

@@ -1,20 +1,14 @@
 import { QmpError } from '../errors.ts';
-import { t } from '../schema/types.ts';
-import { type CommandContext, defineCommand, NOTHING, type Nothing } from './define-command.ts';
+import { type TypeOf, t } from '../schema/types.ts';
+import { type CommandContext, defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
+
+const ADDFD_INFO = t.object({ 'fdset-id': t.int, fd: t.int });
+const FDSET_INFO = t.object({ 'fdset-id': t.int, fds: t.array(t.object({ fd: t.int, opaque: t.optional(t.str) })) });
 
 /** Result of `add-fd`. */
-export interface AddfdInfo {
-  readonly 'fdset-id': number;
-  readonly fd: number;
-}
-
+export type AddfdInfo = TypeOf<typeof ADDFD_INFO>;
 /** Element of `query-fdsets`' result. */
-export interface FdsetInfo {
-  readonly 'fdset-id': number;
-  readonly fds: readonly { readonly fd: number; readonly opaque?: string }[];
-}
-
-const nothing = t.typed<Nothing>('null');
+export type FdsetInfo = TypeOf<typeof FDSET_INFO>;
 
 /** The descriptor that came with the command. */
 function passed({ takeDescriptor }: CommandContext): number {
@@ -51,7 +45,7 @@ export const descriptorCommands = {
   'add-fd': defineCommand({
     help: 'Adds the passed descriptor to a set, for `/dev/fdset/N`',
     arguments: t.object({ 'fdset-id': t.optional(t.int), opaque: t.optional(t.str) }),
-    returns: t.typed<AddfdInfo>('AddfdInfo'),
+    returns: ADDFD_INFO,
     run(context, { 'fdset-id': id, opaque }) {
       const fd = passed(context);
       return { fd, 'fdset-id': store(context).addToSet(fd, id, opaque) };
@@ -68,8 +62,8 @@ export const descriptorCommands = {
   }),
   'query-fdsets': defineCommand({
     help: 'The sets of descriptors',
-    arguments: t.object({}),
-    returns: t.typed<readonly FdsetInfo[]>('[FdsetInfo]'),
+    arguments: noArguments,
+    returns: t.array(FDSET_INFO),
     run: (context) =>
       store(context).sets.map(({ id, fds }) => ({
         'fdset-id': id,

@@ -1,7 +1,8 @@
-import { type JobInfo, type JobList, type JobVerb, SternaError } from '@sterna/core';
+import { type JobList, type JobVerb, SternaError } from '@sterna/core';
 import { t } from '../schema/types.ts';
 import type { MonitorTarget } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+import { JOB_INFO } from '../types/job-types.ts';
+import { defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
 
 /** The target's jobs. @throws SternaError where there are none */
 export function jobsOf({ jobs }: MonitorTarget): JobList {
@@ -13,7 +14,7 @@ const order = (verb: JobVerb, help: string) =>
   defineCommand({
     help,
     arguments: t.object({ id: t.str }),
-    returns: t.typed<Nothing>('null'),
+    returns: nothing,
     run({ target }, { id }) {
       jobsOf(target).order(id, verb);
       return NOTHING;
@@ -24,8 +25,8 @@ const order = (verb: JobVerb, help: string) =>
 export const jobCommands = {
   'query-jobs': defineCommand({
     help: 'The jobs, the newest first',
-    arguments: t.object({}),
-    returns: t.typed<readonly JobInfo[]>('[JobInfo]'),
+    arguments: noArguments,
+    returns: t.array(JOB_INFO),
     run: ({ target }) => jobsOf(target).list(),
   }),
   'job-cancel': order('cancel', 'Ends a job that runs, without its result'),

@@ -1,11 +1,17 @@
-import type { CapabilityStatus, MigrationInfo, MigrationParameters } from '@sterna/migration';
 import { QmpError } from '../errors.ts';
 import { t } from '../schema/types.ts';
 import type { MigrationDestination } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+import {
+  CAPABILITY_STATUS,
+  MIGRATION_CHANNEL,
+  MIGRATION_INFO,
+  MIGRATION_PARAMETERS,
+  MIGRATION_STATUS,
+  PARAMETER_CHANGES,
+} from '../types/migration-types.ts';
+import { defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
 
-const nothing = t.typed<Nothing>('null');
-const channels = t.optional(t.array(t.dict));
+const channels = t.optional(t.array(MIGRATION_CHANNEL));
 
 function destination(args: MigrationDestination): MigrationDestination {
   if ((args.uri === undefined) === (args.channels === undefined)) {
@@ -44,7 +50,7 @@ export const migrationCommands = {
   }),
   migrate_cancel: defineCommand({
     help: 'Cancels the migration under way, if there is one',
-    arguments: t.object({}),
+    arguments: noArguments,
     returns: nothing,
     async run({ target }) {
       await target.migration.cancel();
@@ -53,7 +59,7 @@ export const migrationCommands = {
   }),
   'migrate-continue': defineCommand({
     help: 'Lets a migration that waits before its switchover go on',
-    arguments: t.object({ state: t.str }),
+    arguments: t.object({ state: MIGRATION_STATUS }),
     returns: nothing,
     async run({ target }, { state }) {
       await target.migration.resumeSwitchover(state);
@@ -63,7 +69,7 @@ export const migrationCommands = {
   'migrate-set-parameters': defineCommand({
     help: 'Changes migration parameters; the rest keeps its value',
     // The names are in the migration package's own table, which checks them.
-    arguments: t.dict,
+    arguments: PARAMETER_CHANGES,
     returns: nothing,
     run({ target }, args) {
       target.migration.setParameters(args);
@@ -72,13 +78,13 @@ export const migrationCommands = {
   }),
   'query-migrate-parameters': defineCommand({
     help: 'All migration parameters',
-    arguments: t.object({}),
-    returns: t.typed<Readonly<MigrationParameters>>('MigrationParameters'),
+    arguments: noArguments,
+    returns: MIGRATION_PARAMETERS,
     run: ({ target }) => target.migration.parameters(),
   }),
   'migrate-set-capabilities': defineCommand({
     help: 'Switches migration capabilities on and off, all or none',
-    arguments: t.object({ capabilities: t.array(t.object({ capability: t.str, state: t.bool })) }),
+    arguments: t.object({ capabilities: t.array(CAPABILITY_STATUS) }),
     returns: nothing,
     run({ target }, { capabilities }) {
       target.migration.setCapabilities(capabilities);
@@ -87,14 +93,14 @@ export const migrationCommands = {
   }),
   'query-migrate-capabilities': defineCommand({
     help: 'All migration capabilities',
-    arguments: t.object({}),
-    returns: t.typed<readonly CapabilityStatus[]>('[MigrationCapabilityStatus]'),
+    arguments: noArguments,
+    returns: t.array(CAPABILITY_STATUS),
     run: ({ target }) => target.migration.capabilities(),
   }),
   'query-migrate': defineCommand({
     help: 'State and figures of the last migration',
-    arguments: t.object({}),
-    returns: t.typed<MigrationInfo>('MigrationInfo'),
+    arguments: noArguments,
+    returns: MIGRATION_INFO,
     run: ({ target }) => target.migration.info(),
   }),
 };

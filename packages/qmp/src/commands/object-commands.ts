@@ -1,9 +1,8 @@
 import { objectSpec, SternaError } from '@sterna/core';
 import { t } from '../schema/types.ts';
 import type { MonitorObjects, MonitorTarget } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
-
-const nothing = t.typed<Nothing>('null');
+import { objectOptions } from '../types/object-types.ts';
+import { defineCommand, NOTHING, nothing } from './define-command.ts';
 
 /** The objects of a machine. @throws SternaError `STERNA_ERR_UNSUPPORTED` when it takes none */
 export function objectsOf(target: MonitorTarget): MonitorObjects {
@@ -17,7 +16,8 @@ export const objectCommands = {
   'object-add': defineCommand({
     help: 'Makes an object: TLS credentials, a secret, an access list',
     // The properties are those of the type, whose table checks them.
-    arguments: t.dict,
+    arguments: objectOptions([]),
+    argumentsIn: ({ objects }) => objectOptions(objects),
     returns: nothing,
     run({ target }, args) {
       objectsOf(target).add(objectSpec(args, false, 'object-add'));

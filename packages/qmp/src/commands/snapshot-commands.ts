@@ -2,7 +2,7 @@ import { type JobContext, SternaError } from '@sterna/core';
 import type { SnapshotOptions } from '@sterna/migration';
 import { t } from '../schema/types.ts';
 import type { MonitorSnapshots, MonitorTarget } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+import { defineCommand, NOTHING, type Nothing, nothing } from './define-command.ts';
 import { jobsOf } from './job-commands.ts';
 
 /** The target's snapshots. @throws SternaError where there are none */
@@ -40,21 +40,21 @@ export const snapshotCommands = {
   'snapshot-save': defineCommand({
     help: 'Starts a job that saves the machine under a name; vmstate says where, devices what takes part',
     arguments: t.object({ ...WHERE, vmstate: t.str }),
-    returns: t.typed<Nothing>('null'),
+    returns: nothing,
     run: ({ target }, args) =>
       start(target, 'snapshot-save', args, (snapshots, tag, options) => snapshots.save(tag, options)),
   }),
   'snapshot-load': defineCommand({
     help: 'Starts a job that takes the machine back to a snapshot',
     arguments: t.object({ ...WHERE, vmstate: t.str }),
-    returns: t.typed<Nothing>('null'),
+    returns: nothing,
     run: ({ target }, args) =>
       start(target, 'snapshot-load', args, (snapshots, tag, options) => snapshots.load(tag, options)),
   }),
   'snapshot-delete': defineCommand({
     help: 'Starts a job that deletes a snapshot',
     arguments: t.object(WHERE),
-    returns: t.typed<Nothing>('null'),
+    returns: nothing,
     run: ({ target }, args) =>
       start(target, 'snapshot-delete', args, (snapshots, tag, options) => snapshots.remove(tag, options)),
   }),

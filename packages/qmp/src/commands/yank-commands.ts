@@ -1,26 +1,28 @@
 import { QmpError } from '../errors.ts';
-import { t } from '../schema/types.ts';
+import { type QapiType, t } from '../schema/types.ts';
 import type { YankInstance } from '../target.ts';
-import { defineCommand, NOTHING, type Nothing } from './define-command.ts';
+import { defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
 
-const instance = t.object({
-  type: t.enum(['block-node', 'chardev', 'migration']),
-  id: t.optional(t.str),
-  'node-name': t.optional(t.str),
-});
+const YANK_INSTANCE: QapiType<YankInstance> = t.union(
+  'type',
+  { type: t.enum(['block-node', 'chardev', 'migration']) },
+  { 'block-node': { 'node-name': t.str }, chardev: { id: t.str } },
+);
 
 /** Commands that break connections which hang (QEMU's yank). */
 export const yankCommands = {
   'query-yank': defineCommand({
     help: 'Connections that `yank` can break',
-    arguments: t.object({}),
-    returns: t.typed<readonly YankInstance[]>('[YankInstance]'),
+    arguments: noArguments,
+    returns: t.array(YANK_INSTANCE),
+    allowOob: true,
     run: ({ target }) => target.yankable().map(({ instance }) => instance),
   }),
   yank: defineCommand({
     help: 'Breaks connections at once, whoever waits for them; all or none',
-    arguments: t.object({ instances: t.array(instance) }),
-    returns: t.typed<Nothing>('null'),
+    arguments: t.object({ instances: t.array(YANK_INSTANCE) }),
+    returns: nothing,
+    allowOob: true,
     run({ target }, { instances }) {
       const known = target.yankable();
       const chosen = instances.map((wanted) => {

@@ -1,3 +1,4 @@
+import { ringOf } from '../commands/chardev-commands.ts';
 import type { MonitorMigration } from '../target.ts';
 import type { HmpCommand } from './define-hmp.ts';
 import { HMP_SNAPSHOT_COMMANDS } from './snapshot-commands.ts';
@@ -58,9 +59,8 @@ export const HMP_COMMANDS: readonly HmpCommand[] = [
     usage: 'device size',
     help: 'takes bytes out of a ringbuf backend and shows them',
     run: ({ target }, [device, size]) => {
-      const chardev = target.chardevs.find(({ label }) => label === needed(device, 'device'));
-      if (chardev?.read === undefined) throw new RangeError(`there is no ringbuf '${device}'`);
-      return `${new TextDecoder().decode(chardev.read(Number(needed(size, 'size'))))}\n`;
+      const ring = ringOf(target, needed(device, 'device'));
+      return `${new TextDecoder().decode(ring.read(Number(needed(size, 'size'))))}\n`;
     },
   },
   ...HMP_SNAPSHOT_COMMANDS,

@@ -14,6 +14,8 @@ export interface MonitorSeat {
 export interface ChardevListing {
   readonly label: string;
   readonly description: string;
+  /** QEMU's name of its kind: `socket`, `stdio`. */
+  readonly kind: string;
   readonly backend: CharBackend;
   /** Whether a serial port or monitor has it. */
   readonly seated: () => boolean;
@@ -104,7 +106,13 @@ class Opener {
       process.stderr.write(`sterna: ${origin}: waiting for a connection at ${where}\n`),
     );
     this.owned.push(backend);
-    this.listing.push({ label: id, description: describeChardev(spec), backend, seated: () => this.#used.has(id) });
+    this.listing.push({
+      label: id,
+      description: describeChardev(spec),
+      kind: kindName(spec),
+      backend,
+      seated: () => this.#used.has(id),
+    });
     if (mux) this.#muxes.set(id, new CharMux(backend, { onQuit: this.#onQuit }));
     this.backends.set(id, mux ? this.#port(id) : backend);
   }
@@ -153,6 +161,10 @@ class Opener {
   #port(id: string): CharBackend {
     return this.#muxes.get(id)!.port(`${id}.mux${this.#ports++}`);
   }
+}
+
+function kindName({ kind }: ChardevSpec): string {
+  return kind === 'unix' || kind === 'tcp' || kind === 'fd' ? 'socket' : kind;
 }
 
 function describeChardev(spec: ChardevSpec): string {

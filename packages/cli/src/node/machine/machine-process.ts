@@ -44,8 +44,8 @@ import { HmpMonitor, QmpSession } from '@sterna/qmp';
 import { type CharDevices, openCharDevices } from './char-devices.ts';
 import { Disks } from './disks.ts';
 import { GdbServer } from './gdb-server.ts';
-import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
 import { migrationFacts } from './migration-facts.ts';
+import { applyMigrationGlobals, migrationGlobals } from './migration-globals.ts';
 import { MigrationTracing } from './migration-tracing.ts';
 import { MachineTarget } from './monitor-target.ts';
 import { type MachinePlan, planCpu, readBootImages } from './plan.ts';
@@ -79,6 +79,7 @@ export class MachineProcess {
 
   private constructor(
     plan: MachinePlan,
+    registry: PluginRegistry,
     chardevs: CharDevices,
     disks: Disks,
     scope: Scope,
@@ -140,6 +141,7 @@ export class MachineProcess {
         descriptors: this.#descriptors,
         objects,
         dirtyRate: this.#dirtyRate,
+        registry,
       },
       {
         expectsIncoming: plan.incoming !== undefined,
@@ -182,7 +184,7 @@ export class MachineProcess {
         event: (event) => running?.target.emit(event),
         report: (text) => log('warn', 'block', text),
       });
-      running = new MachineProcess(plan, chardevs, disks, scope, objects, translator);
+      running = new MachineProcess(plan, registry, chardevs, disks, scope, objects, translator);
       if (plan.gdb !== undefined) await running.#gdb.open(plan.gdb, '-gdb');
       return running;
     } catch (error) {

@@ -5,6 +5,8 @@ import {
   isRunning,
   JobList,
   type Machine,
+  MachineDebugger,
+  type PluginRegistry,
   RingbufBackend,
   type ShutdownCause,
   SternaError,
@@ -19,11 +21,24 @@ import {
   parseMigrationUri,
   type Snapshots,
 } from '@sterna/migration';
-import type { MigrationDestination, MonitorBlocks, MonitorEvent, MonitorMigration, MonitorTarget } from '@sterna/qmp';
+import {
+  cpuTypeName,
+  type MachineActions,
+  type MigrationDestination,
+  type MonitorBlocks,
+  type MonitorCatalog,
+  type MonitorEvent,
+  type MonitorMigration,
+  type MonitorQom,
+  type MonitorTarget,
+} from '@sterna/qmp';
+import { catalogOf } from '../../system/command-line-options.ts';
 import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
 import { describeDevices } from './device-tree.ts';
 import type { MigrationTracing } from './migration-tracing.ts';
+import { DevicePlugging } from './plugging.ts';
+import { cpuPath, qomTree } from './qom-tree.ts';
 
 /** Bytes of guest memory that are written to a file at once. */
 const MEMORY_PART = 2 ** 20;
@@ -52,6 +67,7 @@ export interface TargetParts {
   readonly descriptors: PassedDescriptors;
   readonly objects: UserObjects;
   readonly dirtyRate: DirtyRateMeter;
+  readonly registry: PluginRegistry;
 }
 
 /** A machine and its migration as monitors see them. */
@@ -67,6 +83,10 @@ export class MachineTarget implements MonitorTarget {
   readonly descriptors: PassedDescriptors;
   readonly objects: UserObjects;
   readonly dirtyRate: DirtyRateMeter;
+  readonly catalog: MonitorCatalog;
+  readonly plugging: DevicePlugging;
+  readonly qom: MonitorQom;
+  readonly #debugger: MachineDebugger;
   readonly #layer: BlockLayer;
   readonly #chardevs: readonly ChardevListing[];
   readonly #machine: Machine;
@@ -77,7 +97,7 @@ export class MachineTarget implements MonitorTarget {
   constructor(
     machine: Machine,
     controller: MigrationController,
-    { snapshots, layer, chardevs, descriptors, objects, dirtyRate }: TargetParts,
+    { snapshots, layer, chardevs, descriptors, objects, dirtyRate, registry }: TargetParts,
     host: TargetHost,
   ) {
     this.snapshots = snapshots;
@@ -92,11 +112,19 @@ export class MachineTarget implements MonitorTarget {
     this.#host = host;
     this.cpus = machine.cpus.map((cpu) => ({
       index: cpu.index,
-      target: 'x86_64',
+      target: 'x86_64' as const,
+      type: cpuTypeName(machine.setup.cpu.name),
+      path: cpuPath(cpu.index),
       place: cpuPlace(cpu.index, machine.topology),
       describe: () => cpu.describe(),
     }));
     this.migration = this.#migration();
+    this.#debugger = new MachineDebugger(machine);
+    this.catalog = catalogOf(registry, machine.setup.type);
+    this.plugging = new DevicePlugging(machine, registry, (device, path) =>
+      this.emit({ event: 'DEVICE_DELETED', data: { device, path } }),
+    );
+    this.qom = qomTree({ machine, chardevs, objects, registry, plugged: this.plugging.plugged });
     this.tracing = host.tracing;
     this.#followMachine();
   }
@@ -109,6 +137,10 @@ export class MachineTarget implements MonitorTarget {
     return this.#machine.setup.uuid;
   }
 
+  get ramSize(): number {
+    return this.#machine.setup.ramSize;
+  }
+
   get runState(): MonitorTarget['runState'] {
     return this.#machine.runState;
   }
@@ -118,7 +150,7 @@ export class MachineTarget implements MonitorTarget {
       label,
       filename: backend.connected ? description : `disconnected:${description}`,
       frontendOpen: seated() || this.#machine.devices.some(({ properties }) => properties['chardev'] === label),
-      read: backend instanceof RingbufBackend ? (size: number) => backend.read(size) : undefined,
+      ring: backend instanceof RingbufBackend ? backend : undefined,
     }));
   }
 
@@ -189,7 +221,22 @@ export class MachineTarget implements MonitorTarget {
       throw new SternaError('STERNA_ERR_RUN_STATE', `a snapshot is being ${busy}; wait for its end`);
   }
 
-  saveMemory(address: number, size: number, path: string): void {
+  injectNmi(): void {
+    this.#machine.injectNmi();
+  }
+
+  /** There is no watchdog, and nothing by which a guest could tell of a panic: those two never happen. */
+  setActions({ reboot, shutdown }: MachineActions): void {
+    const { actions } = this.#machine;
+    this.#machine.actions = { reboot: reboot ?? actions.reboot, shutdown: shutdown ?? actions.shutdown };
+  }
+
+  saveMemory(address: number, size: number, path: string, cpu?: number): void {
+    if (cpu === undefined) this.#savePhysicalMemory(address, size, path);
+    else this.#saveVirtualMemory(address, size, path, cpu);
+  }
+
+  #savePhysicalMemory(address: number, size: number, path: string): void {
     const { bus, host } = this.#machine;
     const part = new Uint8Array(Math.min(size, MEMORY_PART));
     host.files.write(path, part.subarray(0, 0));
@@ -198,6 +245,18 @@ export class MachineTarget implements MonitorTarget {
       bus.read(address + done, bytes);
       host.files.append(path, bytes);
     }
+  }
+
+  /** Nothing is written when a part of it is not mapped. */
+  #saveVirtualMemory(address: number, size: number, path: string, index: number): void {
+    const bytes = new Uint8Array(size);
+    const cpu = this.#machine.cpus[index]!;
+    if (this.#debugger.readMemory(cpu, BigInt(address), bytes) < size)
+      throw new SternaError(
+        'STERNA_ERR_OPTION_VALUE',
+        `Invalid addr 0x${address.toString(16).padStart(16, '0')}/size ${size} specified`,
+      );
+    this.#machine.host.files.write(path, bytes);
   }
 
   get canWakeUp(): boolean {
@@ -240,13 +299,13 @@ export class MachineTarget implements MonitorTarget {
   }
 
   #followMachine(): void {
-    const { hooks, setup } = this.#machine;
+    const { hooks } = this.#machine;
     const byGuest = (cause: ShutdownCause) => cause.startsWith('guest');
     hooks.runState.tap('monitor', (state, previous) => {
       if (isLive(state) && isLive(previous)) this.emit({ event: state === 'suspended' ? 'SUSPEND' : 'WAKEUP' });
       else if (isLive(state)) this.emit({ event: 'RESUME' });
       // When the end of the machine ends the process, SHUTDOWN has said so already.
-      else if (isLive(previous) && (state !== 'shutdown' || setup.actions?.shutdown === 'pause'))
+      else if (isLive(previous) && (state !== 'shutdown' || this.#machine.actions.shutdown === 'pause'))
         this.emit({ event: 'STOP' });
     });
     hooks.reset.tap('monitor', (cause) => {
