@@ -39,7 +39,7 @@ export class MappedRamLoader {
       this.#file.seek(end);
       reader.forget(end - this.#file.start);
     } catch (error) {
-      if (error instanceof StreamError) throw error;
+      if (error instanceof StreamError) throw StreamError.at(error, { field: block.name, offset });
       throw new StreamError(`mapped RAM block ${block.name}: ${messageOf(error)}`, { offset }, { cause: error });
     }
   }
