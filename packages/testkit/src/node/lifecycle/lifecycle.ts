@@ -50,12 +50,15 @@ export class LifecycleError extends Error {
   readonly index: number;
   /** Steps before it. */
   readonly hops: readonly LifecycleHop[];
+  /** All that the guest has written until then. */
+  readonly serial: string;
 
-  constructor(index: number, message: string, hops: readonly LifecycleHop[], cause: unknown) {
+  constructor(index: number, message: string, { hops, serial }: LifecycleReport, cause: unknown) {
     super(message, { cause });
     this.name = 'LifecycleError';
     this.index = index;
     this.hops = hops;
+    this.serial = serial;
   }
 }
 
@@ -84,7 +87,12 @@ export async function lifecycle(
       } catch (error) {
         const told = error instanceof Error ? error.message : String(error);
         const way = index === 0 ? 'boot' : `${life.before} -> ${step}`;
-        throw new LifecycleError(index, `step ${index} (${way}): ${told}\n${life.errors}`, hops, error);
+        throw new LifecycleError(
+          index,
+          `step ${index} (${way}): ${told}\n${life.errors}`,
+          { hops, serial: life.serial },
+          error,
+        );
       }
     }
     return { hops, serial: life.serial };
