@@ -7,13 +7,21 @@ const HIGH_WATER = 256 * 1024;
 class Direction {
   readonly #chunks: Uint8Array[] = [];
   #held = 0;
+  #last: Promise<void> = Promise.resolve();
   #ended = false;
   #readError: Error | undefined;
   #writeError: Error | undefined;
   #readers: (() => void)[] = [];
   #writers: (() => void)[] = [];
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
+    // One that waits for room must not be overtaken by a later one.
+    const taken = this.#last.then(() => this.#take(bytes));
+    this.#last = taken.catch(() => {});
+    return taken;
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
     if (this.#writeError) throw this.#writeError;
     if (this.#ended) throw new TransportError('write after the end of the pipe');
     while (this.#held > HIGH_WATER && !this.#writeError)
@@ -36,7 +44,9 @@ class Direction {
     return chunk;
   }
 
-  end(): void {
+  /** Behind all writes. */
+  async end(): Promise<void> {
+    await this.#last;
     this.#ended = true;
     wake(this.#readers);
   }
@@ -70,16 +80,16 @@ class PipeEnd implements MigrationChannel {
   read(): Promise<Uint8Array | undefined> {
     return this.#in.read();
   }
-  async end(): Promise<void> {
-    this.#out.end();
+  end(): Promise<void> {
+    return this.#out.end();
   }
   abort(reason: Error): void {
     const forPeer = new TransportError('the other end of the pipe was closed', { cause: reason });
     this.#in.fail(reason, forPeer);
     this.#out.fail(forPeer, reason);
   }
-  async close(): Promise<void> {
-    this.#out.end();
+  close(): Promise<void> {
+    return this.#out.end();
   }
 }
 
