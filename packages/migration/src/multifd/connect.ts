@@ -53,7 +53,8 @@ export async function connectOutgoing(options: OutgoingOptions, signal: AbortSig
   if (!capabilities.has('multifd')) return transport.connect(address, signal, { tls, direct });
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const main = transport.connect(address, either, { tls });
+  // The thread of a file knows places in it.
+  const main = transport.connect(address, either, { tls, withoutPages: !capabilities.has('mapped-ram') });
   // The first connection is the main one to whoever does not look into them.
   const others = Array.from({ length: parameters['multifd-channels'] }, (_, multifd) =>
     transport.connect(address, either, { tls, multifd, direct, after: main }),

@@ -34,6 +34,8 @@ export interface PageMethod {
    * @returns bytes that it takes
    */
   sync(): Promise<number>;
+  /** Lets go of what it has held back to send it together with more. */
+  flush?(): void;
   /** Ends what waits, and everything that follows. */
   abort(reason: Error): void;
 }

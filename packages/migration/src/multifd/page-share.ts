@@ -96,6 +96,7 @@ export class PageShare implements ShareWorker {
       if (inPacket < empty) sent += records.add(index, this.#zeroPages, empty);
       if (found + inPacket > 0) sent += await this.#put(index, found, inPacket);
     } while (sent < bytes && this.#now() < end);
+    this.#method.flush?.();
     return { zero, normal, bytes: sent - records.bytes, exhausted, records: records.take() };
   }
 

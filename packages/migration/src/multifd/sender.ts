@@ -1,8 +1,12 @@
 import type { PageBudget, PageSender, RamSectionKind, SentPages } from '../ram/page-sender.ts';
 import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import { PACKET_PAGES, PAGES_HEADER_SIZE } from './packets.ts';
 import type { SharedCounters } from './page-method.ts';
 import type { SharedPages, ShareWorker } from './page-share.ts';
+
+/** Bytes of a whole packet. */
+const PACKET: number = PAGES_HEADER_SIZE + PACKET_PAGES * 4096;
 
 /** What a {@link MultifdSender} is made of. */
 export interface MultifdSenderOptions {
@@ -53,7 +57,7 @@ export class MultifdSender implements PageSender {
 
   async #share(writer: StreamWriter, { bytes, ms }: PageBudget): Promise<SentPages> {
     const { workers } = this.#options;
-    const budget = { bytes: bytes / workers.length, ms, round: this.#round };
+    const budget = { bytes: wholePackets(bytes / workers.length), ms, round: this.#round };
     const shares = await this.#all((worker) => worker.share(budget));
     this.#exhausted = shares.every(({ exhausted }) => exhausted);
     for (const { records } of shares) for (const record of records) writer.bytes(record);
@@ -103,6 +107,14 @@ export class MultifdSender implements PageSender {
     if (broken !== undefined) throw broken.reason;
     return answers.map((answer) => (answer as PromiseFulfilledResult<T>).value);
   }
+}
+
+/**
+ * As in QEMU a channel does not break a packet off because of the limit, and the one on its way does not count. Below that
+ * size a packet is as small as the limit asks for.
+ */
+function wholePackets(bytes: number): number {
+  return bytes < PACKET ? bytes : (Math.ceil(bytes / PACKET) + 1) * PACKET;
 }
 
 function sum(shares: readonly SharedPages[], what: 'zero' | 'normal' | 'bytes'): number {

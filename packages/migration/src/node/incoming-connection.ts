@@ -5,7 +5,7 @@ import { InlineInput } from '../multifd/inline-input.ts';
 import type { IncomingConnection, MigrationChannel } from '../transport/channel.ts';
 import { duplicate } from './duplicate.ts';
 import { nodeCodecs } from './multifd-codecs.ts';
-import { ThreadInputChannel } from './multifd-input.ts';
+import { type InputThreads, ThreadInputChannel } from './multifd-input.ts';
 import { SocketReader } from './socket-reader.ts';
 import { StreamChannel } from './stream-channel.ts';
 
@@ -22,12 +22,14 @@ export class PlainConnection implements IncomingConnection {
   readonly #name: string;
   /** Owns the connection. */
   #socket: net.Socket;
+  readonly #threads: InputThreads;
   /** What was looked at, and is still to be read. */
   #seen: Uint8Array | undefined;
 
-  constructor(name: string, socket: net.Socket) {
+  constructor(name: string, socket: net.Socket, threads: InputThreads) {
     this.#name = name;
     this.#socket = socket;
+    this.#threads = threads;
   }
 
   async magic(): Promise<number | undefined> {
@@ -52,7 +54,8 @@ export class PlainConnection implements IncomingConnection {
     if (fd === undefined) return new InlineInput(this.#channel(), nodeCodecs);
     // The thread closes its own descriptor; this one is of no use any more.
     this.drop();
-    return new ThreadInputChannel({ name: this.#name, fd, taken: this.#seen ?? new Uint8Array() });
+    const taken = this.#seen ?? new Uint8Array();
+    return new ThreadInputChannel(this.#threads.take(), { name: this.#name, fd, taken });
   }
 
   drop(): void {

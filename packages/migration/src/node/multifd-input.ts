@@ -1,11 +1,44 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { MultifdInput, Reached } from '../multifd/incoming.ts';
+import { multifdKernelModule } from '../multifd/kernel.ts';
 import type { ReceivePlan } from '../multifd/packet-reader.ts';
 import { type Hello, PacketError } from '../multifd/packets.ts';
 import { ReaderGate } from '../multifd/reader-gate.ts';
 import { channelError, type StateTaker } from '../multifd/receiver.ts';
 import type { ReceiveReport, ReceiveRequest, ReceiveSetup } from './multifd-messages.ts';
+
+/** Threads that wait for connections: they take longer to start than a connection to come. */
+export class InputThreads {
+  readonly #spare: Worker[];
+
+  /** @param count - How many channels are expected. */
+  constructor(count: number) {
+    this.#spare = Array.from({ length: count }, newThread);
+    // They will want the kernels; there is time now.
+    if (count > 0) multifdKernelModule();
+  }
+
+  /** A thread for a connection. */
+  take(): Worker {
+    const thread = this.#spare.pop() ?? newThread();
+    thread.removeAllListeners();
+    return thread;
+  }
+
+  /** Nobody comes any more. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#spare.splice(0)) void thread.terminate();
+  }
+}
+
+function newThread(): Worker {
+  const file = new URL(`./multifd-receive-thread${extname(import.meta.filename)}`, import.meta.url);
+  const thread = new Worker(file, { name: 'migration', trackUnmanagedFds: false });
+  // One that ends before anybody needs it is found out by whoever takes it.
+  thread.on('error', () => {});
+  return thread;
+}
 
 /** An incoming multifd channel in a thread of its own, which owns the connection. */
 export class ThreadInputChannel implements MultifdInput {
@@ -17,11 +50,11 @@ export class ThreadInputChannel implements MultifdInput {
   #state: StateTaker | undefined;
   #over = false;
 
-  constructor(setup: ReceiveSetup) {
+  constructor(thread: Worker, setup: ReceiveSetup) {
     this.name = setup.name;
     this.#hello.promise.catch(() => {});
-    const file = new URL(`./multifd-receive-thread${extname(import.meta.filename)}`, import.meta.url);
-    this.#thread = new Worker(file, { name: 'migration', workerData: setup, trackUnmanagedFds: false });
+    this.#thread = thread;
+    this.#post({ do: 'open', setup });
     this.#thread.on('message', (report: ReceiveReport) => this.#reported(report));
     this.#thread.on('error', (error: Error) => this.#end(error));
     this.#thread.on('exit', () => this.#end(new Error('its thread has ended')));

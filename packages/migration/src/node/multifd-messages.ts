@@ -2,7 +2,7 @@ import type { ReceivePlan } from '../multifd/packet-reader.ts';
 import type { Hello, StateHeader } from '../multifd/packets.ts';
 import type { InputSetup } from './thread-input.ts';
 
-/** What the thread of an incoming channel starts with. */
+/** The connection for the thread of an incoming channel. */
 export interface ReceiveSetup extends InputSetup {
   /** First bytes of the channel, which were looked at to know what it is. */
   readonly taken: Uint8Array;
@@ -10,6 +10,7 @@ export interface ReceiveSetup extends InputSetup {
 
 /** To the thread. */
 export type ReceiveRequest =
+  | { readonly do: 'open'; readonly setup: ReceiveSetup }
   | { readonly do: 'start'; readonly plan: ReceivePlan }
   /** Go on behind a synchronisation, or behind a packet of device state. */
   | { readonly do: 'resume' | 'state-taken' }

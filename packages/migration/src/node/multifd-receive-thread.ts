@@ -2,7 +2,7 @@
  * The thread behind an incoming multifd channel: it reads the connection and puts pages into the machine's memory, so that
  * several channels arrive on several processors, and none passes the machine's loop.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { PacketInput } from '../multifd/packet-input.ts';
 import type { PacketOwner, ReceivePlan } from '../multifd/packet-reader.ts';
 import { unlessBroken } from '../multifd/packets.ts';
@@ -11,7 +11,6 @@ import type { ReceiveReport, ReceiveRequest, ReceiveSetup } from './multifd-mess
 import { openInput, type ThreadInput } from './thread-input.ts';
 
 const port = parentPort!;
-const setup = workerData as ReceiveSetup;
 const planned = Promise.withResolvers<ReceivePlan>();
 let source: ThreadInput | undefined;
 let goOn = () => {};
@@ -35,6 +34,9 @@ const owner: PacketOwner = {
 
 port.on('message', (request: ReceiveRequest) => {
   switch (request.do) {
+    case 'open':
+      open(request.setup);
+      return;
     case 'start':
       planned.resolve(request.plan);
       return;
@@ -58,10 +60,10 @@ function text(error: unknown): string {
 }
 
 /** Reads all of the channel. */
-async function run(input: PacketInput): Promise<void> {
+async function run(input: PacketInput, taken: Uint8Array): Promise<void> {
   let hello: Awaited<ReturnType<PacketInput['hello']>>;
   try {
-    hello = await input.hello(setup.taken).catch(unlessBroken);
+    hello = await input.hello(taken).catch(unlessBroken);
     report({ was: 'hello', hello });
   } catch (error) {
     report({ was: 'hello', error: text(error) });
@@ -72,11 +74,13 @@ async function run(input: PacketInput): Promise<void> {
   await input.run(plan, owner, nodeCodecs.decoder(plan.compression));
 }
 
-const input = new PacketInput((window) => {
-  source = openInput(setup, window);
-  return source;
-});
-run(input).then(
-  () => report({ was: 'ended' }),
-  (error: unknown) => report({ was: 'ended', error: text(error) }),
-);
+function open(setup: ReceiveSetup): void {
+  const input = new PacketInput((window) => {
+    source = openInput(setup, window);
+    return source;
+  });
+  run(input, setup.taken).then(
+    () => report({ was: 'ended' }),
+    (error: unknown) => report({ was: 'ended', error: text(error) }),
+  );
+}

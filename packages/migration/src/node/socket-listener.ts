@@ -8,6 +8,7 @@ import type {
 } from '../transport/channel.ts';
 import { formatMigrationAddress, type MigrationAddress } from '../transport/uri.ts';
 import { PlainConnection, SecuredConnection } from './incoming-connection.ts';
+import { InputThreads } from './multifd-input.ts';
 import type { TlsAcceptor } from './tls-server.ts';
 
 /** A listening socket whose connections are taken one by one. */
@@ -15,12 +16,15 @@ export class SocketListener implements MigrationListener {
   readonly uri: string;
   readonly address: ListeningAddress | undefined;
   readonly #server: net.Server;
+  readonly #threads: InputThreads;
   readonly #arrived: IncomingConnection[] = [];
   #error: Error | undefined;
   #wake: () => void = () => {};
 
-  constructor(server: net.Server, address: MigrationAddress, tls: TlsAcceptor | undefined) {
+  /** @param multifd - How many channels are expected beside the main one. */
+  constructor(server: net.Server, address: MigrationAddress, tls: TlsAcceptor | undefined, multifd: number) {
     this.#server = server;
+    this.#threads = new InputThreads(tls === undefined ? multifd : 0);
     const bound = server.address();
     this.uri =
       'type' in address && address.type === 'inet' && bound !== null && typeof bound === 'object'
@@ -31,7 +35,7 @@ export class SocketListener implements MigrationListener {
     server.on('connection', (socket) => {
       // Until somebody uses it; an early error is found by the first read.
       socket.on('error', () => {});
-      if (tls === undefined) this.#add(new PlainConnection(this.uri, socket));
+      if (tls === undefined) this.#add(new PlainConnection(this.uri, socket, this.#threads));
       else
         tls.secure(this.uri, socket).then(
           (secured) => this.#add(new SecuredConnection(this.uri, secured)),
@@ -59,6 +63,7 @@ export class SocketListener implements MigrationListener {
   async close(): Promise<void> {
     this.#end(new TransportError(`${this.uri} was closed`));
     this.#server.close();
+    this.#threads[Symbol.dispose]();
     for (const connection of this.#arrived.splice(0)) connection.drop();
   }
 

@@ -50,7 +50,7 @@ function listening(
     server.once('error', failed);
     server.listen(options, () => {
       server.removeListener('error', failed);
-      resolve(new SocketListener(server, address, tls));
+      resolve(new SocketListener(server, address, tls, (options.backlog ?? 1) - 1));
     });
   });
 }

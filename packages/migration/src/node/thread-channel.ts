@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { TlsError, TransportError } from '../errors.ts';
 import type { FileOutput } from '../mapped-ram/file.ts';
 import { MappedRamSender } from '../mapped-ram/sender.ts';
+import { multifdKernelModule } from '../multifd/kernel.ts';
 import type { SharePlan } from '../multifd/page-method.ts';
 import type { SharedPages, ShareWorker } from '../multifd/page-share.ts';
 import { ramKernelModule } from '../ram/kernel.ts';
@@ -74,7 +75,8 @@ export class ThreadChannel implements MigrationChannel {
     signal.throwIfAborted();
     const channel = new ThreadChannel(name, target, tls);
     // The thread is going to want the kernels; while it starts there is time to compile them.
-    ramKernelModule();
+    if (after === undefined) ramKernelModule();
+    else multifdKernelModule();
     const cancel = () => channel.abort(signal.reason as Error);
     signal.addEventListener('abort', cancel, { once: true });
     try {

@@ -12,6 +12,7 @@ import type { ThreadTarget } from './channel-thread-messages.ts';
 import { descriptorChannel, descriptorTarget } from './descriptor.ts';
 import { execChannel } from './exec.ts';
 import { cutAt, FileReader, openForReading, openForWriting, orClose } from './file.ts';
+import { LoopChannel } from './loop-channel.ts';
 import { listenSocket } from './socket.ts';
 import { ThreadChannel } from './thread-channel.ts';
 import { tlsAcceptor, tlsClient } from './tls-objects.ts';
@@ -49,6 +50,7 @@ export class NodeMigrationTransport implements MigrationTransport {
     const setup = tls === undefined ? undefined : tlsClient(this.#objects, tls, address);
     const target = await this.#target(address, options);
     const name = formatMigrationAddress(address);
+    if (options.withoutPages === true) return LoopChannel.open({ name, target, tls: setup }, signal);
     const full = multifd === undefined ? name : `${name}, multifd channel ${multifd}`;
     return ThreadChannel.open(full, target, signal, setup, after);
   }

@@ -91,6 +91,8 @@ export interface ConnectOptions {
   readonly tls?: TlsRequest | undefined;
   /** Number among the migration's multifd channels; absent for the main channel. */
   readonly multifd?: number;
+  /** Pages go over other channels: what is left needs no thread. */
+  readonly withoutPages?: boolean;
   /** Pages that have places in a file bypass the host's cache. */
   readonly direct?: boolean;
   /** Opens when this has resolved; whatever can be prepared is prepared before. */
