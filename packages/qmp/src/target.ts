@@ -146,6 +146,8 @@ export interface MonitorMigration {
   setParameters(changes: Readonly<Record<string, unknown>>): void;
   parameters(): Readonly<MigrationParameters>;
   info(): MigrationInfo;
+  /** How streams are written, by the names of `-global migration.*`; for `info migrate -a`. */
+  globals?(): Readonly<Record<string, boolean>>;
 }
 
 /** Measuring of migrations. All errors are thrown as `SternaError`. */

@@ -1,6 +1,7 @@
 import type { SnapshotInfo } from '@sterna/migration';
 import { snapshotsOf } from '../commands/snapshot-commands.ts';
 import type { HmpCommand } from './define-hmp.ts';
+import { sizeText } from './size-text.ts';
 
 /** Commands of the human monitor about snapshots. */
 export const HMP_SNAPSHOT_COMMANDS: readonly HmpCommand[] = [
@@ -64,13 +65,6 @@ function figures({ vmStateSize, dateNs, vmClockNs, icount }: SnapshotInfo): [str
   const [hours, minutes, seconds] = [ms / 3_600_000n, (ms / 60_000n) % 60n, (ms / 1000n) % 60n];
   const clock = `${digits(hours, 4)}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(ms % 1000n, 3)}`;
   return [sizeText(vmStateSize), localTime(dateNs).join(' '), clock, icount === undefined ? '--' : String(icount)];
-}
-
-/** As QEMU's size_to_str: three digits. */
-function sizeText(bytes: number): string {
-  const step = bytes < 1000 ? 0 : Math.min(5, Math.floor(Math.log2(bytes) / 10 + Math.log2(1024 / 1000) / 10));
-  const value = Number((bytes / 1024 ** step).toPrecision(3));
-  return `${value} ${['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'][step]}B`;
 }
 
 function digits(value: number | bigint, width: number): string {

@@ -75,7 +75,7 @@ describe('monitor', () => {
   it('lists every command in its help', async () => {
     const { type } = start();
     const help = await type('help\r');
-    expect(help).toContain('migrate [-d] uri --');
+    expect(help).toContain('migrate [-d] [-r] uri --');
     expect(help).toContain('info registers [-a|vcpu] --');
     expect(await type('help stop\r')).toMatch(/stop\|s -- pauses/);
   });
