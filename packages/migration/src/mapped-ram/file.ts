@@ -16,6 +16,8 @@ export interface FileInput {
   seek(offset: number): void;
   /** Reads bytes at an offset of the file. @returns how many: fewer only where it ends @throws TransportError */
   readAt(target: Uint8Array, offset: number): Promise<number>;
+  /** Memory is about to be filled by {@link FileInput.readPages}; whatever makes that faster may be done. */
+  prepare?(memory: Uint8Array): void;
   /**
    * Reads whole pages into aligned memory, which may be shared. Several reads may be under way.
    *

@@ -66,6 +66,7 @@ export class MappedRamLoader {
 
   /** Reads into RAM itself. When one read fails the others are waited for: they write to memory. */
   async #read(block: RamBlock, place: BlockPlace, runs: readonly PageRun[]): Promise<void> {
+    this.#prepare(block, runs);
     let [next, failed] = [0, false];
     const worker = async (): Promise<void> => {
       while (next < runs.length && !failed) await this.#readRun(block, place, runs[next++]!);
@@ -78,6 +79,16 @@ export class MappedRamLoader {
     );
     const ended = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected');
     if (ended !== undefined) throw (ended as PromiseRejectedResult).reason;
+  }
+
+  /** Runs that follow each other are one stretch of memory. */
+  #prepare({ hostOffset }: RamBlock, runs: readonly PageRun[]): void {
+    for (let i = 0; i < runs.length; ) {
+      const from = runs[i]!.page;
+      let end = from;
+      for (; i < runs.length && runs[i]!.page === end; i++) end += runs[i]!.count;
+      this.#file.prepare?.(new Uint8Array(this.#host.memory.buffer, hostOffset + from * PAGE, (end - from) * PAGE));
+    }
   }
 
   async #readRun({ hostOffset }: RamBlock, { pagesOffset }: BlockPlace, { page, count }: PageRun): Promise<void> {

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { TransportError } from '../errors.ts';
 import type { FileInput } from '../mapped-ram/file.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
+import { wantLargePages } from './large-pages.ts';
 
 // Over descriptors, not file handles: a descriptor may have been passed to us open.
 const open = promisify(fs.open);
@@ -111,6 +112,10 @@ export class FileReader implements MigrationChannel, FileInput {
 
   async readAt(target: Uint8Array, offset: number): Promise<number> {
     return this.#readAll(this.#fd, target, offset);
+  }
+
+  prepare(memory: Uint8Array): void {
+    wantLargePages(memory);
   }
 
   async readPages(target: Uint8Array, offset: number): Promise<number> {
