@@ -92,7 +92,8 @@ export class TestAuthority {
         revocationDate: new Date(Date.now() - DAY_MS),
       })),
     });
-    return crl.toString('pem');
+    // OpenSSL and GnuTLS want its whole name.
+    return crl.toString('pem').replaceAll(/(BEGIN|END) CRL/g, '$1 X509 CRL');
   }
 }
 
