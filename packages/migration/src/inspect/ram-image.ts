@@ -10,6 +10,9 @@ import type { ByteSource } from './source.ts';
 const ABSENT = -1;
 const ZERO = -2;
 
+/** Largest block whose pages are followed; a length is anybody's claim. */
+const LARGEST = 2 ** 38;
+
 interface BlockImage {
   readonly block: StreamBlock;
   /** Offset of each page's last whole copy, or one of the marks above. */
@@ -29,6 +32,11 @@ export class RamImage implements RamListener {
 
   blocks(blocks: readonly StreamBlock[]): void {
     for (const block of blocks) {
+      if (block.length > LARGEST)
+        throw new StreamError(`block ${block.name} of ${block.length} bytes is more than is followed page by page`, {
+          section: 'ram',
+          offset: block.offset,
+        });
       const base = new Float64Array(block.length / PAGE).fill(ABSENT);
       this.#blocks.set(block.name, { block, base, changes: new Map() });
       const { mapped } = block;

@@ -11,6 +11,9 @@ import type { FieldDescription, StructDescription } from './describe.ts';
 /** A decoded value: an integer, a truth value, raw bytes, elements, or a struct. */
 export type DecodedValue = bigint | boolean | Uint8Array | DecodedValue[] | DecodedStruct;
 
+/** Most elements of one array: a description may say anything, also of elements without bytes. */
+const MAX_ELEMENTS = 2 ** 20;
+
 /** What decoding reads from. @see ByteCursor */
 export type DecodeCursor = Pick<ByteCursor, 'offset' | 'left' | 'u8' | 'u32' | 'bytes' | 'countedString'>;
 
@@ -102,7 +105,7 @@ function decodeField(cursor: DecodeCursor, field: FieldDescription, keep: (value
     decodeValue(cursor, field, keep);
     return;
   }
-  if (field.array_len > cursor.left)
+  if (field.array_len > Math.min(cursor.left, MAX_ELEMENTS))
     throw new StreamError(`${field.array_len} elements, ${cursor.left} bytes are left`);
   const elements: DecodedValue[] = [];
   keep(elements);
