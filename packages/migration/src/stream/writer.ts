@@ -1,5 +1,5 @@
 import type { SaveStream } from '@sterna/core';
-import type { MigrationProbe } from '../trace/probe.ts';
+import type { SectionProbe } from './section-probe.ts';
 
 const CHUNKS = 4;
 
@@ -23,7 +23,7 @@ export interface ByteOutput {
  */
 export class StreamWriter implements SaveStream {
   /** Told of the sections that are written. */
-  probe: MigrationProbe | undefined;
+  probe: SectionProbe | undefined;
   readonly #output: ByteOutput;
   readonly #free: Uint8Array[] = [];
   readonly #storage: ArrayBufferLike;

@@ -1,3 +1,4 @@
+export type { SectionFacts, SectionKind, SectionProbe } from '../stream/section-probe.ts';
 export * from './align.ts';
 export * from './metrics.ts';
 export * from './otlp.ts';

@@ -4,7 +4,8 @@
  * while a migration runs, and no SDK is needed. `otlp.ts` turns them into OTLP.
  */
 import type { MigrationCounters } from '../info.ts';
-import type { AttemptFacts, MigrationProbe, MigrationSide, SectionFacts, TracePoint } from './probe.ts';
+import type { SectionFacts, SectionKind } from '../stream/section-probe.ts';
+import type { AttemptFacts, MigrationProbe, MigrationSide, TracePoint } from './probe.ts';
 import { encodedPages } from './recorder.ts';
 
 /** What an instrument measures. */
@@ -175,7 +176,7 @@ export class MigrationMetrics implements MigrationProbe {
     this.numbers[AT.throttle] = percentage / 100;
   }
 
-  sectionBegin(_kind: 'start' | 'part' | 'end' | 'full', _section: SectionFacts, offset: number): void {
+  sectionBegin(_kind: SectionKind, _section: SectionFacts, offset: number): void {
     this.#sectionAt = this.#now();
     this.#sectionOffset = offset;
   }

@@ -3,6 +3,7 @@
  * variable, and no argument is evaluated.
  */
 import type { MigrationCounters } from '../info.ts';
+import type { SectionFacts, SectionKind, SectionProbe } from '../stream/section-probe.ts';
 
 /** Which end of a migration. */
 export type MigrationSide = 'source' | 'destination';
@@ -49,15 +50,8 @@ export interface AttemptFacts {
   readonly counters: MigrationCounters | undefined;
 }
 
-/** A section's name and number. */
-export interface SectionFacts {
-  readonly id: number;
-  readonly idstr: string;
-  readonly instanceId: number;
-}
-
 /** Listens to migrations, one at a time. Calls come in order, and must return soon: the guest may stand still. */
-export interface MigrationProbe {
+export interface MigrationProbe extends SectionProbe {
   /** The source may send pings of its own, which tell how the clocks of both sides differ. */
   readonly pings?: boolean;
   /** A channel is there and an attempt begins. */
@@ -77,10 +71,6 @@ export interface MigrationProbe {
   window(ms: number): void;
   /** The guest is kept from running in this percentage of the time. */
   throttle(percentage: number): void;
-  /** A section begins at this offset of the stream. */
-  sectionBegin(kind: 'start' | 'part' | 'end' | 'full', section: SectionFacts, offset: number): void;
-  /** The section that has begun ends at this offset. */
-  sectionEnd(offset: number): void;
   /** A ping was sent, or came in; a pong came back. */
   ping(value: number): void;
   pong(value: number): void;
@@ -143,7 +133,7 @@ class Several implements MigrationProbe {
   throttle(percentage: number): void {
     for (const probe of this.#list) probe.throttle(percentage);
   }
-  sectionBegin(kind: 'start' | 'part' | 'end' | 'full', section: SectionFacts, offset: number): void {
+  sectionBegin(kind: SectionKind, section: SectionFacts, offset: number): void {
     for (const probe of this.#list) probe.sectionBegin(kind, section, offset);
   }
   sectionEnd(offset: number): void {

@@ -1,7 +1,8 @@
 import { messageOf } from '../errors.ts';
 import type { MigrationCounters } from '../info.ts';
 import { PAGE } from '../ram/blocks.ts';
-import type { AttemptFacts, MigrationProbe, MigrationSide, SectionFacts, TracePoint } from './probe.ts';
+import type { SectionFacts, SectionKind } from '../stream/section-probe.ts';
+import type { AttemptFacts, MigrationProbe, MigrationSide, TracePoint } from './probe.ts';
 import { TRACE_VERSION, type TraceHeader, type TraceParts, type TraceRecord } from './schema.ts';
 
 /** Time between two handovers to the sink, in ms. */
@@ -47,7 +48,7 @@ export class TraceRecorder implements MigrationProbe {
   #early: { readonly at: number; readonly status: string }[] = [];
   readonly #parts = new Map<string, OpenParts>();
   #section: SectionFacts | undefined;
-  #kind: 'start' | 'part' | 'end' | 'full' = 'full';
+  #kind: SectionKind = 'full';
   #sectionAt = 0;
   #sectionOffset = 0;
 
@@ -124,7 +125,7 @@ export class TraceRecorder implements MigrationProbe {
     this.#lines.push({ type: 'throttle', t: this.#now(), percentage });
   }
 
-  sectionBegin(kind: 'start' | 'part' | 'end' | 'full', section: SectionFacts, offset: number): void {
+  sectionBegin(kind: SectionKind, section: SectionFacts, offset: number): void {
     this.#section = section;
     this.#kind = kind;
     this.#sectionOffset = offset;
