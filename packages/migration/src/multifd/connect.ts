@@ -9,7 +9,7 @@ import type { TlsRequest } from '../tls/request.ts';
 import type { MigrationChannel, MigrationTransport } from '../transport/channel.ts';
 import type { MigrationAddress } from '../transport/uri.ts';
 import type { WireProperties } from '../wire.ts';
-import { MultifdOutgoing, type MultifdSettings } from './outgoing.ts';
+import { greet, MultifdOutgoing, type MultifdSettings } from './outgoing.ts';
 import type { MultifdCompression } from './packets.ts';
 import type { SharePlan } from './page-method.ts';
 
@@ -56,9 +56,11 @@ export async function connectOutgoing(options: OutgoingOptions, signal: AbortSig
   // The thread of a file knows places in it.
   const main = transport.connect(address, either, { tls, withoutPages: !capabilities.has('mapped-ram') });
   // The first connection is the main one to whoever does not look into them.
-  const others = Array.from({ length: parameters['multifd-channels'] }, (_, multifd) =>
-    transport.connect(address, either, { tls, multifd, direct, after: main }),
-  );
+  const others = Array.from({ length: parameters['multifd-channels'] }, async (_, multifd) => {
+    const channel = await transport.connect(address, either, { tls, multifd, direct, after: main });
+    // In a file there is nobody to greet.
+    return capabilities.has('mapped-ram') ? channel : greet(channel, multifd, host.uuid ?? new Uint8Array(16));
+  });
   const all = [main, ...others];
   const giveUp = (error: Error): void => {
     failed.abort(error);
@@ -66,10 +68,7 @@ export async function connectOutgoing(options: OutgoingOptions, signal: AbortSig
   };
   try {
     const [first, ...rest] = await Promise.all(all);
-    const outgoing = new MultifdOutgoing(first!, rest, settingsOf(options), { pace, counters });
-    // In a file there is nobody to greet.
-    if (!capabilities.has('mapped-ram')) await outgoing.greet(host.uuid ?? new Uint8Array(16));
-    return outgoing;
+    return new MultifdOutgoing(first!, rest, settingsOf(options), { pace, counters });
   } catch (error) {
     giveUp(error as Error);
     throw error;

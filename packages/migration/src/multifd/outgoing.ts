@@ -41,11 +41,6 @@ export class MultifdOutgoing implements MigrationChannel {
     this.#counters = counters;
   }
 
-  /** Says on each channel which one it is. @throws the channel's error */
-  async greet(uuid: Uint8Array): Promise<void> {
-    await Promise.all(this.#others.map((channel, id) => channel.write(encodeHello({ uuid, id }))));
-  }
-
   get name(): string {
     return this.#main.name;
   }
@@ -109,4 +104,20 @@ export class MultifdOutgoing implements MigrationChannel {
   async close(): Promise<void> {
     await Promise.all([...this.#others, this.#main].map((channel) => channel.close()));
   }
+}
+
+/**
+ * Says on a channel which one it is, before anything else goes over it. Each channel does so as soon as it is there: a QEMU
+ * with TLS waits for that with everything else, the handshakes of the other channels included.
+ *
+ * @throws the channel's error
+ */
+export async function greet(channel: MigrationChannel, id: number, uuid: Uint8Array): Promise<MigrationChannel> {
+  try {
+    await channel.write(encodeHello({ uuid, id }));
+  } catch (error) {
+    channel.abort(error as Error);
+    throw error;
+  }
+  return channel;
 }

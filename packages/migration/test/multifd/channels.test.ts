@@ -3,13 +3,14 @@ import { expect, test } from 'vitest';
 import { MigrationCounters } from '../../src/info.ts';
 import { MultifdIncoming } from '../../src/multifd/incoming-channels.ts';
 import { InlineInput } from '../../src/multifd/inline-input.ts';
-import { MultifdOutgoing, type MultifdSettings } from '../../src/multifd/outgoing.ts';
+import { greet, MultifdOutgoing, type MultifdSettings } from '../../src/multifd/outgoing.ts';
 import { MultifdReceiver } from '../../src/multifd/receiver.ts';
 import { RamArea } from '../../src/ram/blocks.ts';
 import { RamLoader } from '../../src/ram/load.ts';
 import { RamSaver } from '../../src/ram/save.ts';
 import { StreamReader } from '../../src/stream/reader.ts';
 import { StreamWriter } from '../../src/stream/writer.ts';
+import type { MigrationChannel } from '../../src/transport/channel.ts';
 import { channelPair } from '../../src/transport/pipe.ts';
 import { FakeHost } from '../support/fake-host.ts';
 import { BLOCKS } from '../support/pair.ts';
@@ -24,6 +25,7 @@ class Rig {
   readonly counters = new MigrationCounters();
   readonly ram: RamSaver;
   readonly out: MultifdOutgoing;
+  readonly others: readonly MigrationChannel[];
   readonly in: MultifdIncoming;
   readonly writer: StreamWriter;
   readonly pages;
@@ -41,12 +43,8 @@ class Rig {
       syncEachSection: false,
       ...settings,
     };
-    this.out = new MultifdOutgoing(
-      main![0],
-      others.map(([there]) => there),
-      all,
-      { pace, counters: this.counters },
-    );
+    this.others = others.map(([there]) => there);
+    this.out = new MultifdOutgoing(main![0], this.others, all, { pace, counters: this.counters });
     this.in = new MultifdIncoming(
       main![1],
       others.map(([, back]) => new InlineInput(back)),
@@ -62,7 +60,7 @@ class Rig {
   }
 
   async setup(): Promise<void> {
-    await this.out.greet(new Uint8Array(16));
+    await Promise.all(this.others.map((channel, id) => greet(channel, id, new Uint8Array(16))));
     this.ram.mark();
     this.ram.sync();
     this.ram.list(this.writer);
