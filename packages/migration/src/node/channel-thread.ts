@@ -2,18 +2,15 @@
  * The thread behind an outgoing channel: it opens the channel, writes what the machine's loop posts, and sends RAM's pages
  * straight from the shared memory, so that a stream as fast as the link takes nothing from the guest.
  */
-import { readlinkSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PageShare } from '../multifd/page-share.ts';
 import type { ThreadAnswer, ThreadRequest, ThreadSetup } from './channel-thread-messages.ts';
+import { retire, yieldToGuest } from './thread-manners.ts';
 import { openOutput, type ThreadOutput } from './thread-output.ts';
 import { ThreadPages } from './thread-pages.ts';
 import { threadShare } from './thread-share.ts';
 import { TlsFailure } from './tls-client.ts';
 
-/** Nice value of the thread: about a tenth of the weight of others. */
-const NICE = 10;
 const port = parentPort!;
 yieldToGuest();
 let output: ThreadOutput | undefined;
@@ -83,7 +80,7 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
       return;
     case 'close':
       await output!.close();
-      port.unref();
+      retire(port);
       return;
     case 'abort':
       abort(new Error(request.reason));
@@ -103,16 +100,3 @@ port.on('message', (request: ThreadRequest) => {
       } satisfies ThreadAnswer),
   );
 });
-
-/**
- * Where processors are scarce the guest comes first: the thread takes less than an equal share. Linux knows priorities of
- * threads; a host that does not divides equally.
- */
-function yieldToGuest(): void {
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    setPriority(thread, NICE);
-  } catch {
-    // It is a courtesy.
-  }
-}

@@ -2,11 +2,14 @@
  * Compression of multifd channels. A channel's packets are one continuous stream, flushed after each packet, and are made and
  * read in the channel's thread: Node's streams would hand them to threads that nobody can give a lower priority.
  */
-import zlib from 'node:zlib';
 import type { MultifdCompression } from '../multifd/packets.ts';
 import type { PayloadCodecs, PayloadDecoder, PayloadEncoder } from '../multifd/page-method.ts';
 
-const { Z_SYNC_FLUSH, ZSTD_c_compressionLevel, ZSTD_e_continue, ZSTD_e_flush } = zlib.constants;
+/** Loaded where it is wanted: threads without compression start sooner. */
+function library() {
+  const zlib = process.getBuiltinModule('node:zlib');
+  return { zlib, ...zlib.constants };
+}
 
 /** What lies under a stream of `node:zlib`: Node's own interface to the library, without a queue and without threads. */
 interface Handle {
@@ -65,9 +68,9 @@ function decoder(codec: Codec): PayloadDecoder {
 /** Node's zlib and zstd. */
 export const nodeCodecs: PayloadCodecs = {
   encoder(method: MultifdCompression, level: number): PayloadEncoder | undefined {
+    if (method === 'none') return undefined;
+    const { zlib, Z_SYNC_FLUSH, ZSTD_c_compressionLevel, ZSTD_e_flush } = library();
     switch (method) {
-      case 'none':
-        return undefined;
       case 'zlib':
         return encoder(new Codec(zlib.createDeflate({ level }), Z_SYNC_FLUSH));
       case 'zstd':
@@ -77,9 +80,9 @@ export const nodeCodecs: PayloadCodecs = {
     }
   },
   decoder(method: MultifdCompression): PayloadDecoder | undefined {
+    if (method === 'none') return undefined;
+    const { zlib, Z_SYNC_FLUSH, ZSTD_e_continue } = library();
     switch (method) {
-      case 'none':
-        return undefined;
       case 'zlib':
         return decoder(new Codec(zlib.createInflate(), Z_SYNC_FLUSH));
       case 'zstd':

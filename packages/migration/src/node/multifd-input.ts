@@ -33,7 +33,7 @@ export class InputThreads {
 }
 
 function newThread(): Worker {
-  const file = new URL(`./multifd-receive-thread${extname(import.meta.filename)}`, import.meta.url);
+  const file = new URL(`./multifd-receive-worker${extname(import.meta.filename)}`, import.meta.url);
   const thread = new Worker(file, { name: 'migration', trackUnmanagedFds: false });
   // One that ends before anybody needs it is found out by whoever takes it.
   thread.on('error', () => {});

@@ -9,8 +9,10 @@ import { unlessBroken } from '../multifd/packets.ts';
 import { nodeCodecs } from './multifd-codecs.ts';
 import type { ReceiveReport, ReceiveRequest, ReceiveSetup } from './multifd-messages.ts';
 import { openInput, type ThreadInput } from './thread-input.ts';
+import { retire, yieldToGuest } from './thread-manners.ts';
 
 const port = parentPort!;
+yieldToGuest();
 const planned = Promise.withResolvers<ReceivePlan>();
 let source: ThreadInput | undefined;
 let goOn = () => {};
@@ -50,7 +52,7 @@ port.on('message', (request: ReceiveRequest) => {
       return;
     case 'close':
       source?.close();
-      port.unref();
+      retire(port);
       return;
   }
 });

@@ -48,7 +48,7 @@ export class ThreadChannel implements MigrationChannel {
         start: target.position,
         seek: (offset) => void this.#ask({ do: 'seek', offset }).catch(() => {}),
       };
-    const file = new URL(`./channel-thread${extname(import.meta.filename)}`, import.meta.url);
+    const file = new URL(`./channel-worker${extname(import.meta.filename)}`, import.meta.url);
     this.#thread = new Worker(file, {
       name: 'migration',
       workerData: { name, target, tls } satisfies ThreadSetup,

@@ -1,6 +1,6 @@
 /** The client's end of a secured channel. The channel's thread loads this, so it imports only types from core. */
 import type { Socket } from 'node:net';
-import tls from 'node:tls';
+import type tls from 'node:tls';
 import type { TlsClientSetup } from '../tls/channel-setup.ts';
 import { explainCertificate, explainHandshake } from '../tls/explain.ts';
 import { contextOptions } from './tls-options.ts';
@@ -29,9 +29,11 @@ export function secureClient(name: string, socket: Socket, setup: TlsClientSetup
       refuse(failure("there is no host name to check the server's certificate against; set tls-hostname"));
       return;
     }
+    // Loaded where it is wanted: it takes longer than all else in the thread.
+    const { connect } = process.getBuiltinModule('node:tls');
     let secured: tls.TLSSocket;
     try {
-      secured = tls.connect({
+      secured = connect({
         ...contextOptions(credentials),
         socket,
         // Checked below, to say more than Node does.
@@ -79,7 +81,7 @@ function wrongServer(socket: tls.TLSSocket, { credentials, hostname }: TlsClient
   // Node's types say Error; at run time it is the code.
   if (!socket.authorized)
     return `the server's certificate ${subject} ${explainCertificate(String(socket.authorizationError))}`;
-  if (tls.checkServerIdentity(hostname!, certificate) === undefined) return undefined;
+  if (process.getBuiltinModule('node:tls').checkServerIdentity(hostname!, certificate) === undefined) return undefined;
   const names = certificate.subjectaltname ?? `CN=${certificate.subject?.CN}`;
   return `the server's certificate is for ${names}, not for '${hostname}'; connect by one of these names, or set tls-hostname to one`;
 }
