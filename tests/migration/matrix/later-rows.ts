@@ -10,7 +10,6 @@ export const LATER_ROWS: readonly Row[] = [
     'multifd/tcp/plain/zlib, zstd, qatzip, qpl, uadk': 'compressed channels',
     'multifd/tcp/plain/zero-page/legacy, none': 'where zero pages are found',
     'multifd/tcp/plain/cancel': 'cancel, the destination is killed, a second migration succeeds',
-    'multifd/tcp/tls/...': 'TLS on every channel',
   }),
   ...rows('postcopy', {
     'postcopy/plain, preempt/plain, suspend, tls/psk': 'the guest moves first, its memory follows',

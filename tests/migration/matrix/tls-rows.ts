@@ -172,6 +172,9 @@ const row = (
 const SHORT: ReadonlySet<string> = new Set(['mismatch-host', 'friendly-client', 'hostile-client']);
 const ALL_PEERS = [...onlyPeer('qemu-7.2'), ...onlyPeer('qemu-new')];
 
+/** QEMU has no tests of access lists with multifd. */
+const MULTIFD_X509 = ['default-host', 'override-host', 'mismatch-host', 'allow-anon-client', 'reject-anon-client'];
+
 /** QEMU's tests of TLS. */
 export const TLS_ROWS: readonly Row[] = [
   row(
@@ -218,4 +221,28 @@ export const TLS_ROWS: readonly Row[] = [
       SHORT.has(name) ? ALL_PEERS : [SELF, ...ALL_PEERS],
     ),
   ),
+  row(
+    'multifd/tcp/tls/psk/match',
+    'TLS on every channel',
+    { over: 'tcp', multifd: true, ...PSK_MATCH },
+    onlyPeer('qemu-new'),
+    [SELF, ...onlyPeer('qemu-7.2')],
+  ),
+  row(
+    'multifd/tcp/tls/psk/mismatch',
+    'a wrong key is refused, the guest runs on',
+    { over: 'tcp', multifd: true, ...PSK_MISMATCH },
+    [],
+    [SELF, ...ALL_PEERS],
+  ),
+  ...MULTIFD_X509.map((name) => {
+    const { proves, ...test } = X509[name]!;
+    return row(
+      `multifd/tcp/tls/x509/${name}`,
+      proves,
+      { over: 'tcp', multifd: true, ...test },
+      [],
+      [SELF, ...ALL_PEERS],
+    );
+  }),
 ];
