@@ -15,6 +15,16 @@ export function service<T>(name: string): Service<T> {
   return Symbol.for(`@sterna/${name}`) as Service<T>;
 }
 
+/**
+ * Makes the identifier of a bus. A plugin that brings a bus along provides it under this identifier, and machines then take
+ * devices whose `bus` has this name; they get it by injecting the same identifier.
+ *
+ * @param name The bus's name in `BusAddresses`.
+ */
+export function busService<T>(name: string): Service<T> {
+  return service(`bus/${name}`);
+}
+
 /** The services behind a tuple of identifiers. */
 export type Injected<I extends readonly Service<unknown>[]> = {
   readonly [K in keyof I]: I[K] extends Service<infer T> ? T : never;

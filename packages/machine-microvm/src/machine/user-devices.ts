@@ -1,4 +1,4 @@
-import { ConfigError, type DeviceSpec, type MachineBuilder } from '@sterna/core';
+import { busService, ConfigError, type DeviceSpec, type MachineBuilder } from '@sterna/core';
 import { pcTestdev, TEST_IRQ_LINES } from '@sterna/platform-x86';
 import type { MicrovmFeatures } from './properties.ts';
 
@@ -19,10 +19,15 @@ export function userInterrupts(features: MicrovmFeatures): readonly number[] {
 /**
  * Gives addresses to the user's memory-mapped devices that have none.
  *
+ * @param hasBus - whether a plugin has brought a bus of this name along; devices on it have their own addresses
  * @throws ConfigError `STERNA_ERR_BUS_ADDRESS` when the window or the list of interrupts is used up, or for a bus that
  * this machine does not have.
  */
-export function addressUserDevices(specs: readonly DeviceSpec[], features: MicrovmFeatures): readonly DeviceSpec[] {
+export function addressUserDevices(
+  specs: readonly DeviceSpec[],
+  features: MicrovmFeatures,
+  hasBus: (name: string) => boolean = () => false,
+): readonly DeviceSpec[] {
   const taken = specs.flatMap((spec) => numbers(spec.at?.['mmio']));
   const takenIrqs = new Set(specs.flatMap((spec) => numbers(spec.at?.['irq'])));
   const irqs = userInterrupts(features).filter((irq) => !takenIrqs.has(irq));
@@ -32,7 +37,7 @@ export function addressUserDevices(specs: readonly DeviceSpec[], features: Micro
   return specs.map((spec) => {
     const { bus, name } = spec.type.descriptor;
     if (spec.type === pcTestdev) return { ...spec, at: { ...spec.at, irq: [...Array(TEST_IRQ_LINES).keys()] } };
-    if (bus === 'isa') return spec;
+    if (bus === 'isa' || (bus !== 'sysbus' && hasBus(String(bus)))) return spec;
     if (bus !== 'sysbus')
       throw new ConfigError(
         'STERNA_ERR_BUS_ADDRESS',
@@ -61,5 +66,6 @@ function numbers(value: unknown): number[] {
 
 /** Adds the user's devices in their order. */
 export function makeUserDevices(builder: MachineBuilder, features: MicrovmFeatures): void {
-  for (const spec of addressUserDevices(builder.userDevices, features)) builder.device(spec);
+  const hasBus = (name: string): boolean => builder.scope.has(busService(name));
+  for (const spec of addressUserDevices(builder.userDevices, features, hasBus)) builder.device(spec);
 }

@@ -44,6 +44,12 @@ describe('devices of the user', () => {
     expect(addressUserDevices([spec], FEATURES)).toEqual([spec]);
   });
 
+  it('live on a bus that a plugin brings along, and on no other', () => {
+    const spec = { ...device({}), type: { ...isa, descriptor: { ...isa.descriptor, bus: 'two-wire' } } };
+    expect(addressUserDevices([spec], FEATURES, (bus) => bus === 'two-wire')).toEqual([spec]);
+    expect(() => addressUserDevices([spec], FEATURES)).toThrow(/needs a two-wire bus, which microvm does not have/);
+  });
+
   it('are refused when windows or interrupts are used up', () => {
     expect(() => addresses(Array.from({ length: 17 }, () => device({ at: { irq: 5 } })))).toThrow(
       /no free mmio is left; give mmio=/,
