@@ -12,4 +12,5 @@ export { HostAccessError } from './harness/host-guard.ts';
 export * from './host/random.ts';
 export * from './host/virtual-host.ts';
 export * from './snapshot/device-stream.ts';
+export type { Fields } from './snapshot/fields.ts';
 export * from './snapshot/observe.ts';

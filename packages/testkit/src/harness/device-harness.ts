@@ -6,8 +6,10 @@ import {
   Machine,
   Scope as MachineScope,
   type Scope,
+  type Service,
 } from '@sterna/core';
 import { VirtualHost } from '../host/virtual-host.ts';
+import { type Fields, fieldsOf } from '../snapshot/fields.ts';
 import { benchMachine, type IrqRecorder } from './bench-machine.ts';
 import { CharPeer } from './char-peer.ts';
 import { DiskPeer } from './disk-peer.ts';
@@ -63,6 +65,8 @@ export class DeviceHarness implements AsyncDisposable {
   /** The disk, for a device with a `drive` property. */
   readonly disk: DiskPeer;
   #dma!: HeldDma;
+  /** What the device was given: not its state, even where it keeps it. */
+  readonly #services: readonly object[];
   readonly #peer = new CharPeer();
   readonly #cpu = new PacedCpu();
   #outside = false;
@@ -120,6 +124,9 @@ export class DeviceHarness implements AsyncDisposable {
         ),
     );
     this.device = this.machine.devices[0]!;
+    this.#services = this.device.scope
+      .resolve((descriptor.inject ?? []) as readonly Service<unknown>[])
+      .filter((service) => typeof service === 'object' && service !== null);
     const [block] = this.machine.memory.blocks;
     this.ram = this.machine.memory.u8.subarray(block!.hostOffset, block!.hostOffset + block!.usedLength);
     this.start();
@@ -128,6 +135,11 @@ export class DeviceHarness implements AsyncDisposable {
   /** The device's state object. */
   get state(): Record<string, unknown> {
     return this.device.state as Record<string, unknown>;
+  }
+
+  /** Values of the state object's public fields by their paths, without those of injected services. */
+  fields(): Fields {
+    return fieldsOf(this.state, this.#services);
   }
 
   /** Starts or continues the machine. Its time passes in {@link DeviceHarness.advance} only. */

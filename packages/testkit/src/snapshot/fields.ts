@@ -7,10 +7,14 @@ const MAX_DEPTH = 4;
 /** Elements of an array that are listed one by one; longer ones are summed up. */
 const MAX_ELEMENTS = 64;
 
-/** Lists the plain values reachable from the object. Functions and private fields are not seen. */
-export function fieldsOf(state: object): Fields {
+/**
+ * Lists the plain values reachable from the object. Functions and private fields are not seen.
+ *
+ * @param others - objects that are not the device's: services that it holds
+ */
+export function fieldsOf(state: object, others: Iterable<object> = []): Fields {
   const fields = new Map<string, unknown>();
-  const seen = new Set<object>();
+  const seen = new Set<object>(others);
   const visit = (value: unknown, path: string, depth: number): void => {
     if (typeof value === 'function') return;
     if (typeof value !== 'object' || value === null) {

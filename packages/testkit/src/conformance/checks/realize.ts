@@ -1,6 +1,6 @@
 import { DeviceHarness } from '../../harness/device-harness.ts';
 import { HostAccessError } from '../../harness/host-guard.ts';
-import { changedFields, describeChanges, fieldsOf } from '../../snapshot/fields.ts';
+import { changedFields, describeChanges } from '../../snapshot/fields.ts';
 import { behaviourDifference } from '../compare.ts';
 import { OperationError, perform } from '../operations.ts';
 import { ConformanceError, type Operation, type Subject } from '../options.ts';
@@ -51,13 +51,12 @@ export async function leavesNothing({ type, options, operations }: Subject): Pro
     for (const reason of machine.blockers.reasons(mode)) left.push(`migration blocker '${reason}'`);
   if (left.length > 0)
     throw new ConformanceError(`unrealize leaves ${left.join(', ')}; get it by a service, or undo it in unrealize`);
-  const { state } = harness;
   for (const operation of [...operations, ...AFTERWARDS]) {
-    const fields = fieldsOf(state);
+    const fields = harness.fields();
     const edges = harness.irqs.edges.length;
     harness.output();
     await operation.run(harness);
-    const changed = changedFields(fields, fieldsOf(state));
+    const changed = changedFields(fields, harness.fields());
     const acts =
       changed.length > 0
         ? `its field ${describeChanges(changed.slice(0, 1), 'then')} changes`

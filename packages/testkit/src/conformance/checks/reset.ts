@@ -1,5 +1,5 @@
 import { DeviceHarness } from '../../harness/device-harness.ts';
-import { changedFields, describeChanges, fieldsOf } from '../../snapshot/fields.ts';
+import { changedFields, describeChanges } from '../../snapshot/fields.ts';
 import { observe, observedDifference } from '../../snapshot/observe.ts';
 import { behaviourDifference } from '../compare.ts';
 import { perform } from '../operations.ts';
@@ -20,7 +20,7 @@ export async function resetIsComplete({ type, options, operations }: Subject): P
     // Of the same age: chips remember when they were reset.
     fresh.advance(used.now - fresh.now);
     fresh.reset();
-    const left = withoutTransient(changedFields(fieldsOf(used.state), fieldsOf(fresh.state)), options);
+    const left = withoutTransient(changedFields(used.fields(), fresh.fields()), options);
     if (left.length > 0)
       throw new ConformanceError(
         `reset is incomplete: after '${operations[count - 1]!.name}' and a reset it leaves ${describeChanges(left, 'in a new device')}`,
@@ -45,10 +45,10 @@ export async function resetIsIdempotent({ type, options, operations }: Subject):
   await using harness = new DeviceHarness(type, options);
   await perform(harness, operations);
   harness.reset();
-  const [fields, seen] = [fieldsOf(harness.state), observe(harness)];
+  const [fields, seen] = [harness.fields(), observe(harness)];
   const edges = harness.irqs.edges.length;
   harness.reset();
-  const changed = changedFields(fields, fieldsOf(harness.state));
+  const changed = changedFields(fields, harness.fields());
   if (changed.length > 0) throw new ConformanceError(`a second reset changes ${describeChanges(changed, 'after it')}`);
   const difference = observedDifference(seen, { ...observe(harness), output: seen.output });
   if (difference !== undefined || harness.irqs.edges.length > edges)

@@ -1,7 +1,7 @@
 import { DeviceHarness } from '../../harness/device-harness.ts';
 import { VirtualHost } from '../../host/virtual-host.ts';
 import { differenceOf, loadDevice, saveDevice } from '../../snapshot/device-stream.ts';
-import { changedFields, describeChanges, fieldsOf } from '../../snapshot/fields.ts';
+import { changedFields, describeChanges } from '../../snapshot/fields.ts';
 import { observe, observedDifference, timerDifference } from '../../snapshot/observe.ts';
 import { behaviourDifference } from '../compare.ts';
 import { perform } from '../operations.ts';
@@ -49,12 +49,12 @@ export async function saveIsPure({ type, options, operations }: Subject): Promis
   await using untouched = new DeviceHarness(type, options);
   for (const [i, operation] of operations.entries()) {
     await perform(harness, [operation]);
-    const [fields, seen] = [fieldsOf(harness.state), observe(harness)];
+    const [fields, seen] = [harness.fields(), observe(harness)];
     harness.stop();
     const first = await saveDevice(harness);
     const second = await saveDevice(harness);
     harness.start();
-    const changed = withoutTransient(changedFields(fields, fieldsOf(harness.state)), options);
+    const changed = withoutTransient(changedFields(fields, harness.fields()), options);
     if (changed.length > 0 && !isLiveProgress(changed, harness))
       throw new ConformanceError(
         `saving has a side effect: it changes ${describeChanges(changed, 'after it')}. The migration may still fail, and the guest goes on here`,
@@ -149,7 +149,7 @@ export function checkArrival(stays: DeviceHarness, arrives: DeviceHarness, where
     throw new ConformanceError(
       `a timer is lost: migrated ${where}, ${timer} on the destination. Put its deadline into the vmstate and arm it in postLoad`,
     );
-  const changed = withoutTransient(changedFields(fieldsOf(stays.state), fieldsOf(arrives.state)), subject.options);
+  const changed = withoutTransient(changedFields(stays.fields(), arrives.fields()), subject.options);
   if (changed.length > 0)
     throw new ConformanceError(
       `state is lost: migrated ${where}, ${describeChanges(changed, 'on the destination')}. ${missing(changed, subject)}`,
@@ -164,7 +164,7 @@ export function lost(
   difference: string,
   { options }: Subject,
 ): string {
-  const changed = withoutTransient(changedFields(fieldsOf(a.state), fieldsOf(b.state)), options);
+  const changed = withoutTransient(changedFields(a.fields(), b.fields()), options);
   const cause =
     changed.length > 0
       ? `Fields that differ by now: ${describeChanges(changed, 'there')}`
