@@ -114,6 +114,9 @@ export const traceLog = defineDevice({
     statePendingEstimate: (log) => ({ mustPrecopy: (log.head - log.sent) * BYTES_PER_WORD, canPostcopy: 0 }),
     statePendingExact: (log) => ({ mustPrecopy: (log.head - log.sent) * BYTES_PER_WORD, canPostcopy: 0 }),
     saveComplete: (log, stream) => void log.send(stream, Number.POSITIVE_INFINITY),
-    loadState: (log, stream) => log.receive(stream),
+    // The setup section of the stream is empty: nothing has to be known before the first words.
+    loadState(log, stream, { phase }) {
+      if (phase !== 'setup') log.receive(stream);
+    },
   },
 });
