@@ -55,18 +55,26 @@ export async function connectOutgoing(options: OutgoingOptions, signal: AbortSig
   const either = AbortSignal.any([signal, failed.signal]);
   // The thread of a file knows places in it.
   const main = transport.connect(address, either, { tls, withoutPages: !capabilities.has('mapped-ram') });
-  // The first connection is the main one to whoever does not look into them.
-  const others = Array.from({ length: parameters['multifd-channels'] }, async (_, multifd) => {
+  const uuid = host.uuid ?? new Uint8Array(16);
+  const connect = async (multifd: number): Promise<MigrationChannel> => {
+    // The first connection is the main one to whoever does not look into them.
     const channel = await transport.connect(address, either, { tls, multifd, direct, after: main });
     // In a file there is nobody to greet.
-    return capabilities.has('mapped-ram') ? channel : greet(channel, multifd, host.uuid ?? new Uint8Array(16));
-  });
-  const all = [main, ...others];
+    return capabilities.has('mapped-ram') ? channel : greet(channel, multifd, uuid);
+  };
+  main.catch(() => {});
+  const all = [main];
   const giveUp = (error: Error): void => {
     failed.abort(error);
     for (const one of all) one.then((channel) => channel.abort(error)).catch(() => {});
   };
   try {
+    for (let i = 0; i < parameters['multifd-channels']; i++) {
+      // To begin a thread takes a moment, and the guest runs.
+      await pace.turn();
+      all.push(connect(i));
+      all[i + 1]!.catch(() => {});
+    }
     const [first, ...rest] = await Promise.all(all);
     return new MultifdOutgoing(first!, rest, settingsOf(options), { pace, counters });
   } catch (error) {

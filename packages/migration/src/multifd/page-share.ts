@@ -56,6 +56,7 @@ export class PageShare implements ShareWorker {
   readonly #normalPages: Uint32Array;
   readonly #zeroPages: Uint32Array;
   readonly #method: PageMethod;
+  #last: Promise<unknown> = Promise.resolve();
   #round = -1;
   #stripe: Stripe | undefined;
 
@@ -77,7 +78,22 @@ export class PageShare implements ShareWorker {
     this.#method = method({ memory, own, kernel: this.#kernel, counters: this.#counters });
   }
 
-  async share({ bytes, ms, round }: ShareBudget): Promise<SharedPages> {
+  share(budget: ShareBudget): Promise<SharedPages> {
+    return this.#inOrder(() => this.#send(budget));
+  }
+
+  sync(): Promise<number> {
+    return this.#inOrder(() => this.#method.sync());
+  }
+
+  /** Requests may come before earlier ones are done with. */
+  #inOrder<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(run);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #send({ bytes, ms, round }: ShareBudget): Promise<SharedPages> {
     if (round !== this.#round) this.#stripe = undefined;
     this.#round = round;
     const end = this.#now() + ms;
@@ -98,10 +114,6 @@ export class PageShare implements ShareWorker {
     } while (sent < bytes && this.#now() < end);
     this.#method.flush?.();
     return { zero, normal, bytes: sent - records.bytes, exhausted, records: records.take() };
-  }
-
-  sync(): Promise<number> {
-    return this.#method.sync();
   }
 
   /** Ends what is under way before it reads another page. */

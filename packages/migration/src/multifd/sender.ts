@@ -33,6 +33,8 @@ export class MultifdSender implements PageSender {
   readonly #options: MultifdSenderOptions;
   #round = 0;
   #exhausted = false;
+  /** Marks that were asked for and are not known to be on their way. */
+  #marks: Promise<void> = Promise.resolve();
 
   constructor(options: MultifdSenderOptions) {
     this.#options = options;
@@ -41,7 +43,7 @@ export class MultifdSender implements PageSender {
 
   async send(writer: StreamWriter, budget: PageBudget): Promise<SentPages> {
     const fresh = this.#exhausted;
-    if (fresh) await this.#nextRound(writer);
+    if (fresh) this.#nextRound(writer);
     const sent = await this.#share(writer, budget);
     // What is left may have been passed by already in this round.
     if (sent.zero + sent.normal > 0 || fresh || !this.#exhausted) return sent;
@@ -51,8 +53,12 @@ export class MultifdSender implements PageSender {
   /** To be called before the EOS of each section. */
   async finishSection(writer: StreamWriter, kind: RamSectionKind): Promise<void> {
     const { marks } = this.#options;
-    if (marks === 'section') await this.#sync(writer);
-    else if (marks === 'round' && kind !== 'part') await this.#flush(writer);
+    if (marks === 'section') this.#mark(writer);
+    else if (marks === 'round' && kind !== 'part') this.#flush(writer);
+  }
+
+  settled(): Promise<void> {
+    return this.#marks;
   }
 
   async #share(writer: StreamWriter, { bytes, ms }: PageBudget): Promise<SentPages> {
@@ -65,26 +71,31 @@ export class MultifdSender implements PageSender {
     return { zero: sum(shares, 'zero'), normal: sum(shares, 'normal') };
   }
 
-  async #nextRound(writer: StreamWriter): Promise<void> {
-    if (this.#options.marks === 'round') await this.#flush(writer);
+  #nextRound(writer: StreamWriter): void {
+    if (this.#options.marks === 'round') this.#flush(writer);
     this.#round++;
     this.#options.counters.restart();
   }
 
   /** All channels are marked, and so is the place in the main one where their marks are waited for. */
-  async #flush(writer: StreamWriter): Promise<void> {
-    await this.#sync(writer);
+  #flush(writer: StreamWriter): void {
+    this.#mark(writer);
     writer.u64Number(RAM_FLAG.multifdFlush);
     // Channels stop at their marks until this one is read. Kept here it would hold up all that follows.
     writer.flush();
   }
 
-  async #sync(writer: StreamWriter): Promise<void> {
-    const bytes = await this.#all((worker) => worker.sync());
-    this.#count(
-      writer,
-      bytes.reduce((a, b) => a + b, 0),
-    );
+  /** Marks all channels. Nobody waits for that: what they are asked for next comes behind. */
+  #mark(writer: StreamWriter): void {
+    const marked = this.#all((worker) => worker.sync()).then((bytes) => {
+      this.#count(
+        writer,
+        bytes.reduce((a, b) => a + b, 0),
+      );
+    });
+    this.#marks = Promise.all([this.#marks, marked]).then(() => {});
+    // Whoever waits for the channels next learns it.
+    this.#marks.catch(() => {});
   }
 
   #count(writer: StreamWriter, bytes: number): void {

@@ -83,6 +83,8 @@ export interface PageSender {
   send(writer: StreamWriter, budget: PageBudget): Promise<SentPages>;
   /** Does what a section of RAM needs before its EOS, where pages travel beside it. @throws the channel's error */
   finishSection?(writer: StreamWriter, kind: RamSectionKind): Promise<void>;
+  /** Resolves when all that travels beside the stream is on its way. @throws the channel's error */
+  settled?(): Promise<void>;
 }
 
 /** Sections of RAM: its first, one of its parts, its last. */

@@ -23,6 +23,11 @@ export async function complete(ctx: SourceContext): Promise<void> {
   // A cancel is in time until the rest is handed over: that should not be much.
   if (ctx.live.length > 0) await writer.flushed();
   saveDevices(ctx);
+  if (ctx.pages.settled !== undefined) {
+    writer.flush();
+    // A channel that has broken must be known before the guest changes hands.
+    await ctx.pages.settled();
+  }
   ctx.counters.downtimeBytes = writer.transferred - before;
 }
 
