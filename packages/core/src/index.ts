@@ -10,6 +10,7 @@ export * from './chardev/option-list.ts';
 export * from './chardev/ringbuf-backend.ts';
 export { Scope } from './container/container.ts';
 export * from './container/service.ts';
+export * from './cpu/core-file.ts';
 export * from './cpu/cpu-debug.ts';
 export * from './cpu/cpu-model.ts';
 export * from './cpu/define-cpu.ts';
@@ -32,6 +33,7 @@ export {
 } from './hooks/hooks.ts';
 export * from './irq/irq.ts';
 export type { BlockerList } from './machine/blockers.ts';
+export { type CoreDumpOptions, type CorePlan, planCoreDump } from './machine/core-file/core-dump.ts';
 export * from './machine/debugger.ts';
 export * from './machine/define-machine.ts';
 export * from './machine/define-machine-type.ts';

@@ -12,6 +12,7 @@ import {
   service,
   type VCpu,
 } from '@sterna/core';
+import { X86CoreFile } from './core-file.ts';
 import { type CpuPlacement, X86Cpu } from './cpu.ts';
 import { attachDebug, debugAddress } from './debug/attach.ts';
 import type { X86Debug } from './debug/x86-debug.ts';
@@ -86,6 +87,7 @@ class X86VCpu implements VCpu {
   readonly port: X86InterruptPort;
   readonly sections: VCpu['sections'];
   readonly debug: X86Debug;
+  readonly coreFile: X86CoreFile;
   readonly translator: CpuTranslator;
   readonly featureWords: Readonly<Record<string, number>>;
   readonly #core: X86Cpu;
@@ -130,6 +132,14 @@ class X86VCpu implements VCpu {
     this.translator = core.engine.jit;
     this.#core = core;
     this.debug = attachDebug(core, bus, apic);
+    this.coreFile = new X86CoreFile({
+      index,
+      registers: () => this.registers(),
+      readPhysical(address, size) {
+        const low = BigInt(bus.mmioRead(address, 4));
+        return size === 4 ? low : (BigInt(bus.mmioRead(address + 4, 4)) << 32n) | low;
+      },
+    });
     // every vCPU is of the same model, so the first one's warnings tell all
     const warn = (text: string): void => (index === 0 ? scope.find(Logger)?.warn(text) : undefined);
     const configuration = configure(model, properties, warn);

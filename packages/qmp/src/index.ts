@@ -3,6 +3,7 @@ export { cpuTypeName } from './commands/catalog-commands.ts';
 export * from './commands/define-command.ts';
 export type { AddfdInfo, FdsetInfo } from './commands/descriptor-commands.ts';
 export * from './commands/machine-commands.ts';
+export { REFUSED_COMMANDS } from './commands/refused-commands.ts';
 export * from './commands/table.ts';
 export * from './errors.ts';
 export * from './events/define-event.ts';

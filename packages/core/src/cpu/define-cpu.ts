@@ -3,6 +3,7 @@ import type { PropertyTable, PropertyValues } from '../device/properties.ts';
 import type { MachineMemory } from '../memory/machine-memory.ts';
 import type { HostClock } from '../time/clock.ts';
 import type { AnyVmState } from '../vmstate/index.ts';
+import type { CpuCoreFile } from './core-file.ts';
 import type { CpuDebug } from './cpu-debug.ts';
 import type { RegisterView } from './register-view.ts';
 import type { CpuTopology } from './topology.ts';
@@ -92,6 +93,8 @@ export interface VCpu {
   readonly featureWords?: Readonly<Record<string, number>>;
   /** Breakpoints, stepping and the registers' descriptions; absent when this CPU cannot be debugged. */
   readonly debug?: CpuDebug;
+  /** Its state in core files; absent when there is no such form. */
+  readonly coreFile?: CpuCoreFile;
   /** Translates guest code; absent when this CPU only interprets. */
   readonly translator?: CpuTranslator;
 }

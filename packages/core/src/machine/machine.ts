@@ -425,7 +425,7 @@ export class Machine {
    */
   wakeUp(reason: WakeupReason): void {
     if (this.#wake === undefined)
-      throw new SternaError('STERNA_ERR_RUN_STATE', 'wake-up from suspend is not supported by this machine');
+      throw new SternaError('STERNA_ERR_RUN_STATE', 'wake-up from suspend is not supported by this guest');
     if (this.#runState !== 'suspended')
       throw new SternaError('STERNA_ERR_RUN_STATE', 'Unable to wake up: guest is not in suspended state');
     this.#wake(reason);

@@ -110,7 +110,7 @@ describe('a guest that sleeps', () => {
     expect(() => machine.wakeUp('other')).toThrow('Unable to wake up: guest is not in suspended state');
     const other = setup([]);
     expect([machine.canWakeUp, other.machine.canWakeUp]).toEqual([true, false]);
-    expect(() => other.machine.wakeUp('other')).toThrow('wake-up from suspend is not supported by this machine');
+    expect(() => other.machine.wakeUp('other')).toThrow('wake-up from suspend is not supported by this guest');
   });
 });
 

@@ -72,6 +72,7 @@ const SPECIAL: Readonly<Partial<Record<keyof MigrationParameters, QapiType<unkno
   'tls-hostname': t.alternate([t.str, t.null]),
   'tls-authz': t.alternate([t.str, t.null]),
   'multifd-compression': t.enum(['none', 'zlib', 'zstd']),
+  'cpr-exec-command': t.array(t.str),
   mode: t.enum(['normal', 'cpr-reboot', 'cpr-transfer', 'cpr-exec']),
   'zero-page-detection': t.enum(['none', 'legacy', 'multifd']),
   'x-on-timeout': t.enum(['cancel', 'pause']),
@@ -96,9 +97,10 @@ function parameterType(name: string, preset: unknown): QapiType<unknown> {
   return typeof preset === 'boolean' ? t.bool : typeof preset === 'number' ? t.int : t.str;
 }
 
+// Some have no value at first, and are named only here.
 const PARAMETERS = t.object(
   Object.fromEntries(
-    Object.entries(defaultParameters()).map(([name, preset]) => {
+    Object.entries({ ...SPECIAL, ...defaultParameters() }).map(([name, preset]) => {
       const type = t.optional(parameterType(name, preset));
       return [name, name.startsWith('x-') ? t.featured(type, 'unstable') : type];
     }),

@@ -35,6 +35,7 @@ import {
 import { catalogOf } from '../../system/command-line-options.ts';
 import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
+import { CoreFiles } from './core-files.ts';
 import { describeDevices } from './device-tree.ts';
 import type { MigrationTracing } from './migration-tracing.ts';
 import { DevicePlugging } from './plugging.ts';
@@ -85,6 +86,7 @@ export class MachineTarget implements MonitorTarget {
   readonly dirtyRate: DirtyRateMeter;
   readonly catalog: MonitorCatalog;
   readonly plugging: DevicePlugging;
+  readonly dump: CoreFiles;
   readonly qom: MonitorQom;
   readonly #debugger: MachineDebugger;
   readonly #layer: BlockLayer;
@@ -124,6 +126,7 @@ export class MachineTarget implements MonitorTarget {
     this.plugging = new DevicePlugging(machine, registry, (device, path) =>
       this.emit({ event: 'DEVICE_DELETED', data: { device, path } }),
     );
+    this.dump = new CoreFiles(machine, descriptors, (event) => this.emit(event));
     this.qom = qomTree({ machine, chardevs, objects, registry, plugged: this.plugging.plugged });
     this.tracing = host.tracing;
     this.#followMachine();
