@@ -14,6 +14,7 @@ export * from './cpu/core-file.ts';
 export * from './cpu/cpu-debug.ts';
 export * from './cpu/cpu-model.ts';
 export * from './cpu/define-cpu.ts';
+export * from './cpu/instrumentation.ts';
 export * from './cpu/register-view.ts';
 export * from './cpu/topology.ts';
 export * from './cpu/translation.ts';

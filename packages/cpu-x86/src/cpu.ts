@@ -63,8 +63,9 @@ export class X86Cpu implements EngineCpu {
       if (!this.hasWork()) return Exit.HALT;
       s.set('halted', 0);
     }
+    this.engine.beforeSlice();
     const reason = this.engine.code.run();
-    this.engine.jit.work();
+    this.engine.afterSlice();
     s.set('request', 0);
     return reason;
   }

@@ -4,6 +4,9 @@ import { Decoder } from './decode/decoder.ts';
 import { buildHandlers, type HandlerTables } from './decode/handlers.ts';
 import { buildOpcodeMap, type OpcodeMap } from './decode/opcode-map.ts';
 import './semantics/all.ts';
+import type { InstrumentMode } from './instrument/areas.ts';
+import { X86Instrumentation } from './instrument/instrumentation.ts';
+import type { RegionCounts } from './instrument/region-counts.ts';
 import { printInterpreter } from './interp/print.ts';
 import { EFFECTS_SECTION, learnEffects } from './jit/effects-table.ts';
 import { Jit } from './jit/jit.ts';
@@ -71,7 +74,8 @@ function opcodesOf(features?: ReadonlySet<string>): OpcodeMap {
 }
 
 let printed: Uint8Array<ArrayBuffer> | undefined;
-let compiled: WasmModule | undefined;
+/** Compiled modules, by what they instrument. */
+const COMPILED = new Map<InstrumentMode | undefined, WasmModule>();
 
 /** Handler tables of all definitions; built once. */
 export function handlerTables(): HandlerTables {
@@ -89,7 +93,18 @@ export function interpreterBytes(): Uint8Array<ArrayBuffer> {
 /** Gives the bytes of an interpreter printed earlier from the same sources, to save printing it. */
 export function provideInterpreter(bytes: Uint8Array<ArrayBuffer>): void {
   printed = bytes;
-  compiled = undefined;
+  COMPILED.clear();
+}
+
+/** The interpreter; one that instruments is printed when it is first asked for, which takes half a second. */
+function interpreterModule(instrument: InstrumentMode | undefined): WasmModule {
+  let module = COMPILED.get(instrument);
+  if (module === undefined) {
+    const bytes = instrument === undefined ? interpreterBytes() : printInterpreter(handlerTables(), { instrument });
+    module = new wasmHost.Module(bytes);
+    COMPILED.set(instrument, module);
+  }
+  return module;
 }
 
 /**
@@ -103,16 +118,20 @@ export class X86Engine {
   /** Decoded code.
    * @internal */
   readonly cache: DecodeCache;
-  readonly code: EngineCode;
+  /** The interpreter's functions; others once something is to be instrumented. */
+  code: EngineCode;
   /** Translated code. */
   readonly jit: Jit;
   readonly #decoder: Decoder;
+  readonly #memory: WasmMemory;
+  readonly #env: Readonly<Record<string, unknown>>;
+  #instrumentation: X86Instrumentation | undefined;
   readonly #cpus: EngineCpu[] = [];
   #current: EngineCpu | undefined;
 
   constructor(memory: WasmMemory, options: JitOptions = JIT_DEFAULTS, jitHost: JitHost = {}) {
     const t = handlerTables();
-    compiled ??= new wasmHost.Module(interpreterBytes());
+    const compiled = interpreterModule(undefined);
     const handlers = new wasmHost.Table({ element: 'anyfunc', initial: t.count });
     const address = (low: number, high: number): number => (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
     const host = (): CpuHost => this.#current!.host;
@@ -144,8 +163,11 @@ export class X86Engine {
         this.cache.crossing(record, first >>> 0, second >>> 0, modeKey()),
       codeWritten: (at: number, length: number) => this.cache.invalidate(at >>> 0, length),
       hot: (record: number) => this.jit.report(record),
+      traceFull: () => this.#instrumentation?.drain(),
       table: handlers,
     };
+    this.#memory = memory;
+    this.#env = env;
     const { exports } = new wasmHost.Instance(compiled, { env });
     this.code = exports as unknown as EngineCode;
     this.#decoder = new Decoder(t, () => opcodesOf(), memory.buffer);
@@ -154,6 +176,40 @@ export class X86Engine {
     const [effects] = wasmHost.Module.customSections(compiled, EFFECTS_SECTION);
     if (effects === undefined) throw new TypeError('this module is no interpreter');
     this.jit = new Jit(memory, this.cache, t, handlers, exports, effects, options, jitHost);
+  }
+
+  /** Counts and traces what is executed. */
+  get instrumentation(): X86Instrumentation {
+    this.#instrumentation ??= new X86Instrumentation(this, this.#memory.buffer);
+    return this.#instrumentation;
+  }
+
+  /** Called before each slice: what is to be instrumented may have changed. */
+  beforeSlice(): void {
+    this.#instrumentation?.beforeSlice();
+  }
+
+  /** Called after each slice. */
+  afterSlice(): void {
+    this.#instrumentation?.drain();
+    this.jit.work();
+  }
+
+  /** Number of the vCPU whose cells are in place. */
+  get currentIndex(): number {
+    return this.#current === undefined ? 0 : this.#cpus.indexOf(this.#current);
+  }
+
+  /**
+   * Puts another instance of the interpreter in place; between slices only. Everything is decoded and translated again.
+   *
+   * @internal
+   */
+  replaceInterpreter(mode: InstrumentMode | undefined, counts?: RegionCounts, instrument?: WasmMemory): void {
+    this.cache.clear();
+    const { exports } = new wasmHost.Instance(interpreterModule(mode), { env: { ...this.#env, instrument } });
+    this.code = exports as unknown as EngineCode;
+    this.jit.restart(exports, counts);
   }
 
   /** Instructions of other features become invalid for all vCPUs; without this call every one is known. */

@@ -1,6 +1,7 @@
 import {
   type CpuEnvironment,
   type CpuExit,
+  type CpuInstrumentation,
   type CpuTranslator,
   type CpuType,
   defineCpu,
@@ -89,6 +90,7 @@ class X86VCpu implements VCpu {
   readonly debug: X86Debug;
   readonly coreFile: X86CoreFile;
   readonly translator: CpuTranslator;
+  readonly instrumentation: CpuInstrumentation;
   readonly featureWords: Readonly<Record<string, number>>;
   readonly #core: X86Cpu;
   readonly #apic: X86InterruptController;
@@ -130,6 +132,7 @@ class X86VCpu implements VCpu {
     if (index === 0) scope.onDispose(() => core.engine.jit.dispose());
     ENGINES.set(memory, core.engine);
     this.translator = core.engine.jit;
+    this.instrumentation = core.engine.instrumentation;
     this.#core = core;
     this.debug = attachDebug(core, bus, apic);
     this.coreFile = new X86CoreFile({

@@ -5,6 +5,7 @@ import type { HostClock } from '../time/clock.ts';
 import type { AnyVmState } from '../vmstate/index.ts';
 import type { CpuCoreFile } from './core-file.ts';
 import type { CpuDebug } from './cpu-debug.ts';
+import type { CpuInstrumentation } from './instrumentation.ts';
 import type { RegisterView } from './register-view.ts';
 import type { CpuTopology } from './topology.ts';
 import type { CpuTranslator, TranslationOptions } from './translation.ts';
@@ -97,6 +98,8 @@ export interface VCpu {
   readonly coreFile?: CpuCoreFile;
   /** Translates guest code; absent when this CPU only interprets. */
   readonly translator?: CpuTranslator;
+  /** Counts and traces what is executed; absent when this CPU cannot. vCPUs may share one. */
+  readonly instrumentation?: CpuInstrumentation;
 }
 
 /** What `create` of a CPU type is given. */

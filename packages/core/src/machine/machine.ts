@@ -1,6 +1,7 @@
 import type { CharBackend } from '../chardev/char-backend.ts';
 import { Scope } from '../container/container.ts';
 import type { CpuType, VCpu } from '../cpu/define-cpu.ts';
+import { Instrumentation, instrumentationOf } from '../cpu/instrumentation.ts';
 import type { CpuTopology } from '../cpu/topology.ts';
 import type { TranslationOptions } from '../cpu/translation.ts';
 import type { DeviceSpec } from '../device/define-device.ts';
@@ -223,6 +224,10 @@ export class Machine {
         this.#interruptSlice();
       },
     });
+    scope.provide(
+      Instrumentation,
+      instrumentationOf(() => this.cpus),
+    );
     scope.provide(Entropy, host.entropy);
     scope.provide(HostFiles, host.files);
   }

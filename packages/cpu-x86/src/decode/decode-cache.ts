@@ -38,6 +38,8 @@ export class DecodeCache {
   onInvalidate: (host: number, length: number) => void = () => {};
   /** Told before the records of a run become links: address of the first, end, and their host page. */
   onDrop: (first: number, end: number, hostPage: number) => void = () => {};
+  /** Told of each new run. */
+  onRun: (run: number) => void = () => {};
   /** Told before everything is dropped. */
   onClear: () => void = () => {};
   /** Newest run + 1 of each host page. */
@@ -126,6 +128,21 @@ export class DecodeCache {
     return this.#record[run]! + this.#count[run]! * REC.size;
   }
 
+  /** Number of runs so far; they are numbered from 0 until everything is dropped. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /** Address of the first record of a run. */
+  runStart(run: number): number {
+    return this.#record[run]!;
+  }
+
+  /** The record that stands for an instruction in its first page, where a run is the instruction that reaches into another; else 0. */
+  runCrossing(run: number): number {
+    return this.#crossing[run]!;
+  }
+
   /** Mode key of a run. */
   runKey(run: number): number {
     return this.#key[run]!;
@@ -203,6 +220,7 @@ export class DecodeCache {
     this.#page[run] = page;
     this.#linked[run] = linked ? 1 : 0;
     this.#mark(page, start, stop);
+    this.onRun(run);
   }
 
   /** Notes that lines of a page hold code and that writes to it must be seen. */

@@ -32,5 +32,7 @@ export const decode: HostFunction = hostFunction('decode', 1, 1);
 export const decodeCross: HostFunction = hostFunction('decodeCross', 3, 1);
 /** RAM that holds decoded code was written: host address, bytes. */
 export const codeWritten: HostFunction = hostFunction('codeWritten', 2);
+/** The buffer of traced events is full. */
+export const traceFull: HostFunction = hostFunction('traceFull', 0);
 /** The counter of a record has reached hotCount. */
 export const hot: HostFunction = hostFunction('hot', 1);

@@ -1,4 +1,5 @@
 import type { FuncRef, Label, Local, Signature, TypeTable, Val, ValType } from '@sterna/wasm';
+import type { InstrumentMode } from '../instrument/areas.ts';
 import { Machine, type ValOfCell, type Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { Leave } from '../semantics/vectors.ts';
@@ -12,6 +13,8 @@ export interface Linker {
   micro(fn: Micro): FuncRef;
   /** An imported host function. */
   host(fn: HostFunction): FuncRef;
+  /** What the module's code tells of the guest's; nothing by default. */
+  readonly instrument?: InstrumentMode | undefined;
 }
 
 /** Where a piece of code runs: inside the dispatcher, as a handler function, or as microcode. */

@@ -1,4 +1,5 @@
 import type { IntType, Local, Val } from '@sterna/wasm';
+import { TRACE } from '../instrument/areas.ts';
 import type { AccessOptions, Int } from '../semantics/machine.ts';
 import type { Micro } from '../semantics/micro.ts';
 import type { Bits } from '../semantics/operand.ts';
@@ -7,6 +8,7 @@ import { TLB } from '../state/memory-map.ts';
 import { PROBE, probeRead, probeWriteRange, writeMemory } from './access.ts';
 import { linearAny } from './address.ts';
 import { InterpBase } from './interp-base.ts';
+import { traceEvent } from './trace.ts';
 import { LOADS, STORES, width } from './widths.ts';
 
 /** Access to linear memory: by the TLB inside the dispatcher, by functions elsewhere. */
@@ -24,6 +26,7 @@ export abstract class InterpMemory extends InterpBase {
     options: number,
   ): void {
     const size = this.i32(bytes | options);
+    this.#trace(linear, bytes, slow !== probeRead, options);
     if (this.context !== 'main') {
       this.set(host, this.call(this.linker.micro(slow), linear, size));
       this.faultIf(this.eqz(host));
@@ -60,6 +63,7 @@ export abstract class InterpMemory extends InterpBase {
     const b = width(bits);
     const address = linear.isSimple ? linear : this.let(linear);
     const v = value.isSimple ? value : this.let(value);
+    this.#trace(address, b / 8, true, accessBits(options));
     const slow = (): Val<'i32'> =>
       this.call(this.linker.micro(writeMemory(v.type as 'i32')), address, v, this.i32((b / 8) | accessBits(options)));
     if (this.context !== 'main') {
@@ -80,6 +84,17 @@ export abstract class InterpMemory extends InterpBase {
         this.brIf(d.fault, host, false);
       },
       true,
+    );
+  }
+
+  /** Statement: tells of an access, where that is wanted. One that faults is told of too, each time it is tried. */
+  #trace(linear: Val<'i64'>, bytes: number, isWrite: boolean, options: number): void {
+    if (this.linker.instrument !== 'trace' || (options & PROBE.SYSTEM) !== 0) return;
+    this.do(
+      this.functionOf(traceEvent),
+      this.i32(isWrite ? bytes | TRACE.write : bytes),
+      this.i32(TRACE.access),
+      linear,
     );
   }
 

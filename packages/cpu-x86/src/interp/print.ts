@@ -2,11 +2,14 @@ import { MEMORY_LAYOUT } from '@sterna/core';
 import { type FuncRef, type Label, ModuleBuilder, type Val } from '@sterna/wasm';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import type { HandlerTables } from '../decode/handlers.ts';
+import type { InstrumentMode } from '../instrument/areas.ts';
+import { INSTRUMENT_PAGES } from '../instrument/areas.ts';
 import { CONSTANT_TABLES } from '../semantics/constant-tables.ts';
 import { definition } from '../semantics/def.ts';
 import type { Variant } from '../semantics/machine.ts';
 import type { HostFunction, Micro } from '../semantics/micro.ts';
 import { isMem } from '../semantics/operand.ts';
+import { directHost } from '../semantics/string-run.ts';
 import { Leave, Vec } from '../semantics/vectors.ts';
 import { CPU_MAP } from '../state/memory-map.ts';
 import { updateMode } from '../system/mode.ts';
@@ -20,6 +23,7 @@ import { noteWrite } from './physical.ts';
 import { Handler, REC } from './records.ts';
 import { runRegions } from './region-loop.ts';
 import { flushTlb, flushWriteTags } from './tlb.ts';
+import { traceEvent } from './trace.ts';
 
 const NO_VARIANT: Variant = { size: 32, addressSize: 0, rep: '', cc: -1, code64: undefined, name: '' };
 const HANDLER_TYPE = { params: ['i32'], results: ['i32'] } as const;
@@ -33,6 +37,8 @@ export function printInterpreter(tables: HandlerTables, options: PrintOptions = 
 export interface PrintOptions {
   /** Count executions: a u32 for each handler at CPU_MAP.constants. Tells which definitions deserve `hot`. */
   readonly counters?: boolean;
+  /** Counts or traces, in memory 1. */
+  readonly instrument?: InstrumentMode;
   /** Custom sections by name. */
   readonly sections?: Readonly<Record<string, Uint8Array>>;
 }
@@ -48,6 +54,10 @@ class Printer implements Linker {
   constructor(tables: HandlerTables, options: PrintOptions) {
     this.#tables = tables;
     this.#options = options;
+  }
+
+  get instrument(): InstrumentMode | undefined {
+    return this.#options.instrument;
   }
 
   host(fn: HostFunction): FuncRef {
@@ -72,6 +82,7 @@ class Printer implements Linker {
     const m = this.#module;
     const pages = Math.ceil(MEMORY_LAYOUT.ram / 65536);
     m.importMemory('env', 'memory', { min: pages, max: 65536, shared: true });
+    if (this.instrument !== undefined) m.importMemory('env', 'instrument', { min: INSTRUMENT_PAGES });
     for (const fn of Object.values(host))
       this.#hosts.set(fn.name, m.importFunction('env', fn.name, fn.params, fn.results));
     m.importTable('env', 'table', this.#tables.count);
@@ -85,7 +96,11 @@ class Printer implements Linker {
     for (const fn of [updateMode, flushTlb, flushWriteTags, noteWrite, evalFlags, ...EXPORTED_MICRO]) this.micro(fn);
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       const [fn, code] = next;
-      code.scope(() => fn.body(code));
+      code.scope(() => {
+        // runs do many accesses at once, which are to be told of one by one
+        if (fn === directHost && this.instrument === 'trace') code.return(code.i32(0));
+        fn.body(code);
+      });
       if (fn.faults) code.return(code.i32(0));
       else if (fn.results.length > 0) code.unreachable();
     }
@@ -194,6 +209,7 @@ class Printer implements Linker {
         this.#hotHandler(c, spec, again);
       }
       c.closeBlock(); // cold
+      this.#executed(c, 0, true);
       c.if(c.geU(c.load('i32.16u', c.pc, REC.handler), this.#tables.count), () => {
         // regions count themselves, and come back at once when it is not enough for them
         c.put('icLeft', c.add(count, 1));
@@ -230,6 +246,7 @@ class Printer implements Linker {
     const parts = partsOf(spec);
     parts.forEach((part, i) => {
       if (i > 0) this.#nextOf(c, again, touchesMemory(parts[i - 1]!));
+      this.#executed(c, 0);
       c.variant = part.variant;
       c.producer = undefined;
       c.scope(() => {
@@ -237,6 +254,7 @@ class Printer implements Linker {
         if (part.fused < 0) return;
         if (c.producer === undefined) throw new Error(`${part.key} records no flags`);
         this.#countBranch(c, again);
+        this.#executed(c, REC.size);
         c.takeBranch(REC.size, fusedCondition(c, c.producer, part.fused));
       });
     });
@@ -244,6 +262,25 @@ class Printer implements Linker {
     if (parts[parts.length - 1]!.fused >= 0) return;
     c.set(c.pc, c.add(c.pc, REC.size));
     c.br(again);
+  }
+
+  /** Tells that the record `skip` bytes after the present one is executed; `cold`: unless it is none of an instruction. */
+  #executed(c: InterpMachine, skip: number, cold = false): void {
+    const { instrument } = this;
+    if (instrument === undefined) return;
+    const record = skip === 0 ? c.pc : c.add(c.pc, skip);
+    const tell = (): void => {
+      if (instrument === 'trace') c.do(this.micro(traceEvent), record, c.i32(0), c.get('pcPage'));
+      else {
+        const at = c.let(c.shrU(record, 2));
+        c.store('i32', at, c.add(c.load('i32', at, 0, 1), 1), 0, 1);
+      }
+    };
+    if (!cold) c.scope(tell);
+    else {
+      const handler = c.sub(c.load('i32.16u', c.pc, REC.handler), Handler.first);
+      c.if(c.ltU(handler, this.#tables.count - Handler.first), () => c.scope(tell));
+    }
   }
 
   /**

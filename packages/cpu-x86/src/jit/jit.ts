@@ -9,6 +9,7 @@ import {
 import type { DecodeCache } from '../decode/decode-cache.ts';
 import type { HandlerSpec } from '../decode/handler-spec.ts';
 import type { HandlerTables } from '../decode/handlers.ts';
+import type { RegionCounts } from '../instrument/region-counts.ts';
 import { Handler, REC } from '../interp/records.ts';
 import { cellAddress } from '../state/layout.ts';
 import { counterOf, TLB, TLB_PLACE } from '../state/memory-map.ts';
@@ -69,7 +70,7 @@ export class Jit implements CpuTranslator {
   readonly #u32: Uint32Array;
   readonly #cache: DecodeCache;
   readonly #tables: HandlerTables;
-  readonly #core: Readonly<Record<string, unknown>>;
+  #core: Readonly<Record<string, unknown>>;
   readonly #former: RegionFormer;
   readonly #effects: readonly [EffectsTable, EffectsTable];
   readonly #store: RegionStore;
@@ -84,6 +85,7 @@ export class Jit implements CpuTranslator {
   /** Slices since places were last given to the other thread, while there were some. */
   #waited = 0;
   #disposed = false;
+  #counts: RegionCounts | undefined;
 
   /**
    * @param effects what the interpreter's instructions do, as `learnEffects` writes it
@@ -112,6 +114,7 @@ export class Jit implements CpuTranslator {
     this.#store = new RegionStore(memory.buffer, table, tables.count);
     this.#translator = host.translator;
     if (host.now !== undefined) this.statistics.now = host.now;
+    this.#store.onRemove = (region) => this.#counts?.regionRemoved(region);
     cache.onInvalidate = (address, length) => {
       this.statistics.invalidated += this.#store.invalidate(address, length);
     };
@@ -134,6 +137,26 @@ export class Jit implements CpuTranslator {
     this.#options = options;
     this.#u32[cellAddress('hotCount') >>> 2] = options.threshold;
     if (options.threshold === 0) this.#dropAll();
+  }
+
+  /**
+   * Another instance of the interpreter is in place: everything is translated again, for its functions.
+   *
+   * @param counts - keeps the counts of regions, which count then
+   */
+  restart(core: Readonly<Record<string, unknown>>, counts: RegionCounts | undefined): void {
+    this.#dropAll();
+    this.#store.keepsRecords = counts !== undefined;
+    this.#core = core;
+    this.#counts = counts;
+  }
+
+  /** Name of the instruction of a record, and whether it may lead elsewhere; undefined when it stands for none. */
+  instructionAt(record: number): { readonly name: string; readonly transfers: boolean } | undefined {
+    const spec = this.#specOf(record);
+    if (spec === undefined) return undefined;
+    const { transfer, changesMode } = this.#effects[1].of(spec, this.#view.getInt32(record + REC.imm, true));
+    return { name: spec.name, transfers: transfer !== 'none' || changesMode };
   }
 
   /** The interpreter reports a record whose counter has reached the threshold. */
@@ -230,8 +253,9 @@ export class Jit implements CpuTranslator {
       if (shadow === 0) continue;
       instructions += plan.instructions;
       const address = place.pcPage + BigInt(this.#view.getUint16(plan.entry + REC.pos, true) & 0xfff);
-      const planned = { plan, shadow, exits: exitRecords(this.#cache, plan) };
-      this.#chosen.push({ region: this.#store.add(plan, shadow, address), planned });
+      const region = this.#store.add(plan, shadow, address);
+      const counters = this.#counts?.add(region, plan) ?? 0;
+      this.#chosen.push({ region, planned: { plan, shadow, counters, exits: exitRecords(this.#cache, plan) } });
     }
     this.#hot.splice(0, done);
     return instructions;
@@ -246,7 +270,8 @@ export class Jit implements CpuTranslator {
     if (chosen.length === 0) return;
     const regions = chosen.map(({ region }) => region);
     const planned = chosen.map((c) => c.planned);
-    const count = { exits: this.#options.counters, entries: this.#options.hotSpots };
+    const { counters, hotSpots } = this.#options;
+    const count = { exits: counters, entries: hotSpots, blocks: this.#counts !== undefined };
     if (translator === undefined) {
       const bytes = printRegions(planned, this.#memory.buffer, count);
       this.#install(regions, new wasmHost.Module(bytes), bytes.length);
@@ -264,6 +289,8 @@ export class Jit implements CpuTranslator {
     if (result === undefined) {
       // what cannot be done there may be done here, later
       for (const region of regions) this.#store.remove(region);
+    } else if (!regions.some(({ alive }) => alive)) {
+      this.statistics.late += regions.length;
     } else {
       this.statistics.threaded++;
       this.#install(regions, result.module, result.bytes);
@@ -273,7 +300,10 @@ export class Jit implements CpuTranslator {
 
   #install(regions: readonly Region[], module: WasmModule, bytes: number): void {
     const { statistics } = this;
-    const { exports } = new wasmHost.Instance(module, { env: { memory: this.#memory }, core: this.#core });
+    const { exports } = new wasmHost.Instance(module, {
+      env: { memory: this.#memory, instrument: this.#counts?.memory },
+      core: this.#core,
+    });
     const each = Math.ceil(bytes / regions.length);
     regions.forEach((region, i) => {
       if (!this.#store.install(region, exports[String(i)], each)) {

@@ -61,11 +61,12 @@ class Writer {
     this.#put(place - half * 2);
   }
 
-  #putRegion({ plan, shadow, exits }: PlannedRegion): void {
+  #putRegion({ plan, shadow, exits, counters }: PlannedRegion): void {
     this.#put(plan.entry);
     this.#put(plan.key);
     this.#put(plan.instructions);
     this.#put(shadow);
+    this.#put(counters);
     this.#put(plan.pages.size);
     for (const [page, host] of plan.pages) {
       this.#put(page);
@@ -180,12 +181,13 @@ class Reader {
   }
 
   #region(): PlannedRegion {
-    const [entry, key, instructions, shadow] = [this.#next(), this.#next(), this.#next(), this.#next()];
+    const [entry, key, instructions] = [this.#next(), this.#next(), this.#next()];
+    const [shadow, counters] = [this.#next(), this.#next()];
     const pages = new Map(this.#list(() => [this.#next(), this.#next() >>> 0] as const));
     const exits = new Map(this.#list(() => [this.#place(), this.#next()] as const));
     const blocks = this.#list(() => this.#block());
     const plan: RegionPlan = { entry, key, instructions, pages, blocks };
-    return { plan, shadow, exits };
+    return { plan, shadow, exits, counters };
   }
 
   #block(): Block {

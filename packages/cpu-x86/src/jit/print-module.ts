@@ -9,6 +9,8 @@ export interface PlannedRegion {
   readonly shadow: number;
   /** Records of the places where its blocks may go on, as far as they are decoded. */
   readonly exits: ReadonlyMap<number, number>;
+  /** Where it counts what is executed, see `COUNTS`; 0 when it does not. */
+  readonly counters: number;
 }
 
 /** The binary module of some regions; `memory` has their records at their addresses. */
@@ -17,10 +19,10 @@ export function printRegions(
   memory: ArrayBufferLike,
   count: CountOptions,
 ): Uint8Array<ArrayBuffer> {
-  const module = new RegionModule();
-  for (const { plan, shadow, exits } of regions) {
+  const module = new RegionModule(count.blocks);
+  for (const { plan, shadow, exits, counters } of regions) {
     const peek = (place: number): number => exits.get(place) ?? 0;
-    module.add(printRegion(module.builder, module, memory, plan, shadow, { peek }, count));
+    module.add(printRegion(module.builder, module, memory, plan, shadow, { peek }, count, counters));
   }
   return module.build();
 }

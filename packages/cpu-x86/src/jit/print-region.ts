@@ -31,6 +31,8 @@ export interface CountOptions {
   readonly exits: boolean;
   /** Entries of each region, at `entryCounter`. */
   readonly entries: boolean;
+  /** Executions of each block, in memory 1. */
+  readonly blocks: boolean;
 }
 
 /** Address of the counter of a region's entries, by its shadow record. */
@@ -38,7 +40,7 @@ export function entryCounter(shadow: number): number {
   return counterOf(shadow + REC.size);
 }
 
-const COUNT_NOTHING: CountOptions = { exits: false, entries: false };
+const COUNT_NOTHING: CountOptions = { exits: false, entries: false, blocks: false };
 
 /** Writes the function of a region. `shadow` is a record that executes the entry's instruction without entering the region. */
 export function printRegion(
@@ -49,8 +51,9 @@ export function printRegion(
   shadow: number,
   exits: ExitRecords,
   count: CountOptions = COUNT_NOTHING,
+  counters = 0,
 ): RegionMachine {
-  return new RegionPrinter(types, linker, memory, plan, shadow, exits, count).print();
+  return new RegionPrinter(types, linker, memory, plan, shadow, exits, count, counters).print();
 }
 
 class RegionPrinter {
@@ -60,6 +63,8 @@ class RegionPrinter {
   readonly #shadow: number;
   readonly #exits: ExitRecords;
   readonly #options: CountOptions;
+  /** See {@link PlannedRegion.counters}. */
+  readonly #counters: number;
   readonly #index = new Map<number, number>();
   readonly #edges: number[][];
   readonly #order: FlowOrder;
@@ -84,8 +89,10 @@ class RegionPrinter {
     shadow: number,
     exits: ExitRecords,
     count: CountOptions,
+    counters: number,
   ) {
     this.#options = count;
+    this.#counters = counters;
     this.#plan = plan;
     const { blocks, hub } = withHub(plan.blocks);
     this.#blocks = blocks;
@@ -245,8 +252,10 @@ class RegionPrinter {
     live[steps.length] = this.#live.after[b]!;
     for (let k = steps.length - 1; k >= 0; k--) live[k] = liveBefore(steps[k]!.effects, live[k + 1]!);
     let transfer: RegionMachine['transfer'];
+    const early = this.#countBlock(b);
     steps.forEach((step, k) => {
       m.left = steps.length - k;
+      m.early = early === 0 ? 0 : early + k * 4;
       m.ahead = steps.slice(k);
       m.flagsLive = live[k + 1] !== 0;
       if (step.effects.way === 'call') this.#call(step, end.kind === 'left' && k === steps.length - 1);
@@ -256,6 +265,17 @@ class RegionPrinter {
     m.left = 0;
     if (end.kind === 'left') return;
     this.#end(b, end, transfer);
+  }
+
+  /** Counts an execution of a block. Answers where it is counted that its first step was not reached, or 0. */
+  #countBlock(b: number): number {
+    if (this.#counters === 0) return 0;
+    const m = this.#m;
+    const at = this.#counters + b * 8;
+    m.store('i64', 0, m.add(m.load('i64', 0, at, 1), 1), at, 1);
+    const { blocks } = this.#plan;
+    const before = blocks.slice(0, b).reduce((n, { steps }) => n + steps.length, 0);
+    return this.#counters + blocks.length * 8 + before * 4;
   }
 
   #call(step: RegionStep, last: boolean): void {

@@ -44,6 +44,8 @@ export class RegionMachine extends RegionFlags {
   left = 0;
   /** Whether exits are counted by reason. */
   counters = false;
+  /** Where it is counted that the region was left before the instruction being written; 0 when nobody counts. */
+  early = 0;
   /** Whether exits must say which page they lead to. */
   manyPages = false;
   /** Where all cold exits join. */
@@ -56,6 +58,7 @@ export class RegionMachine extends RegionFlags {
   #exitRecord: Local<'i32'> | undefined;
   #exitCount: Local<'i32'> | undefined;
   #exitPage: Local<'i64'> | undefined;
+  #exitEarly: Local<'i32'> | undefined;
 
   protected override note(file: File, reg: number, write: boolean): void {
     if (write) this.dirty[file] |= 1 << reg;
@@ -145,8 +148,14 @@ export class RegionMachine extends RegionFlags {
     this.settle(new Set(this.flagParts()), [0, 0]);
   }
 
+  #countEarly(at: Val<'i32'>): void {
+    this.store('i32', at, this.add(this.load('i32', at, 0, 1), 1), 0, 1);
+  }
+
   #returnOf(result: Val<'i32'>): void {
     this.countExit(RegionExit.CALL);
+    // the instruction itself was executed
+    if (this.early !== 0 && this.left > 1) this.#countEarly(this.i32(this.early + 4));
     this.return(result);
   }
 
@@ -169,6 +178,10 @@ export class RegionMachine extends RegionFlags {
     this.#exitCount ??= this.ownLocal('i32');
     this.set(this.#exitRecord, this.i32(this.rec));
     this.set(this.#exitCount, this.i32(this.left));
+    if (this.early !== 0) {
+      this.#exitEarly ??= this.ownLocal('i32');
+      this.set(this.#exitEarly, this.i32(this.early));
+    }
     if (this.manyPages) {
       this.#exitPage ??= this.ownLocal('i64');
       this.set(this.#exitPage, this.pageHere());
@@ -182,6 +195,7 @@ export class RegionMachine extends RegionFlags {
   writeEpilogue(written: Masks, entry: number, shadow: number): void {
     if (this.#exitRecord === undefined) return;
     this.countExit(RegionExit.COLD);
+    if (this.#exitEarly !== undefined) this.#countEarly(this.#exitEarly);
     this.spill(written);
     if (this.hasFlagLocals) this.storeLocals();
     this.putCell('icLeft', this.add(this.ic, this.#exitCount!));

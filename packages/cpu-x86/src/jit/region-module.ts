@@ -1,5 +1,6 @@
 import { MEMORY_LAYOUT } from '@sterna/core';
 import { type FuncRef, ModuleBuilder } from '@sterna/wasm';
+import { INSTRUMENT_PAGES } from '../instrument/areas.ts';
 import type { Micro } from '../semantics/micro.ts';
 import type { RegionLinker } from './region-base.ts';
 import type { RegionMachine } from './region-machine.ts';
@@ -11,9 +12,11 @@ export class RegionModule implements RegionLinker {
   readonly #imports = new Map<Micro, FuncRef>();
   readonly #regions: RegionMachine[] = [];
 
-  constructor() {
+  /** @param counts whether its regions count, in memory 1 */
+  constructor(counts: boolean) {
     this.builder.names = false;
     this.builder.importMemory('env', 'memory', { min: Math.ceil(MEMORY_LAYOUT.ram / 65536), max: 65536, shared: true });
+    if (counts) this.builder.importMemory('env', 'instrument', { min: INSTRUMENT_PAGES });
   }
 
   micro(fn: Micro): FuncRef {

@@ -42,6 +42,10 @@ export class RegionStore {
   #nextSlot: number;
   /** Bytes of installed code. */
   size = 0;
+  /** Told before a region dies. */
+  onRemove: (region: Region) => void = () => {};
+  /** Whether a region dies with any of its records, and not only with those it uses. */
+  keepsRecords = false;
   /** Number of installed regions. */
   installed = 0;
 
@@ -96,7 +100,7 @@ export class RegionStore {
     this.#table.set(slot, code);
     this.#view.setUint16(region.entry, slot, true);
     region.slot = slot;
-    region.records = region.called;
+    if (!this.keepsRecords) region.records = region.called;
     region.bytes = bytes;
     this.size += bytes;
     this.installed++;
@@ -106,6 +110,7 @@ export class RegionStore {
   /** Takes a region out; its entry may become hot again. */
   remove(region: Region): void {
     if (!region.alive) return;
+    this.onRemove(region);
     region.alive = false;
     const { entry, pages } = region;
     this.#byEntry.delete(entry);

@@ -70,7 +70,7 @@ function print(m: RegionMachine, base: number, kind: FlagKind, bits: Size): void
 
 /** All operations in one module: function number kind * 4 + size. */
 function moduleFor(rig: Rig): WasmModule {
-  const module = new RegionModule();
+  const module = new RegionModule(false);
   for (const kind of KINDS)
     for (const bits of SIZES) {
       const m = new RegionMachine(module.builder, `${kind}${bits}`, { code64: true }, module, rig.memory.buffer);

@@ -6,7 +6,7 @@ import { prepareInterpreter } from '../../src/node/index.ts';
 import { ManualTranslator, rigWith, runAll } from './translated.ts';
 
 const translator = new ManualTranslator();
-const COUNT = { exits: false, entries: false };
+const COUNT = { exits: false, entries: false, blocks: false };
 let rig: ReturnType<typeof rigWith>;
 
 beforeAll(() => {
