@@ -85,6 +85,7 @@ describe.skipIf(reason !== '')(`files with fixed places for pages are looked int
         '--ignore',
         'globalstate',
       );
+      expect(diff.err).toBe('');
       expect(diff.out.replace(/\d+ differences were ignored\n/, '')).toBe('');
       expect(diff.code).toBe(0);
     }
