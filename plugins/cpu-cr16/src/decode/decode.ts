@@ -11,11 +11,8 @@ import { ALWAYS, CONDITIONS } from '../psr.ts';
 import { RA } from '../registers.ts';
 import { type Execute, Instruction, type Size } from './instruction.ts';
 import { bitInMemory, loadOrStore, storeImmediate, storeLong, wideMemory } from './memory-formats.ts';
-import { bits, distance, immediate4, signedBits, value20, type Words } from './operands.ts';
+import { bits, type Decoder, distance, immediate4, signedBits, value20, type Words } from './operands.ts';
 import { zeroPrefix } from './zero-prefix.ts';
-
-/** Makes an instruction of its words; undefined for none. */
-export type Decoder = (words: Words) => Instruction | undefined;
 
 const SUFFIX: Readonly<Record<Size, string>> = { 1: 'b', 2: 'w', 4: 'd' };
 const decoders: (Decoder | undefined)[] = new Array(256).fill(undefined);

@@ -1,12 +1,12 @@
 /** Formats with memory operands. */
 import * as memory from '../execute/memory.ts';
-import type { Decoder } from './decode.ts';
 import { type Execute, Instruction, type MemoryOperand, type Size } from './instruction.ts';
 import {
   absolute20,
   absolute24,
   address24,
   bits,
+  type Decoder,
   displacement14,
   displacement20,
   indexed20,

@@ -1,10 +1,13 @@
-import { BASE, type MemoryOperand } from './instruction.ts';
+import { BASE, type Instruction, type MemoryOperand } from './instruction.ts';
 
 /** The words of an instruction; further ones are read when a format asks for them. */
 export interface Words {
   /** Word `n` of the instruction, 0 to 2. */
   word(n: number): number;
 }
+
+/** Makes an instruction of its words; undefined for none. */
+export type Decoder = (words: Words) => Instruction | undefined;
 
 /** Code of a 4-bit immediate that announces a word. */
 const WORD_FOLLOWS = 11;
