@@ -11,6 +11,7 @@ export * from './harness/disk-peer.ts';
 export { HostAccessError } from './harness/host-guard.ts';
 export * from './host/random.ts';
 export * from './host/virtual-host.ts';
+export * from './simulation/index.ts';
 export * from './snapshot/device-stream.ts';
 export type { Fields } from './snapshot/fields.ts';
 export * from './snapshot/observe.ts';

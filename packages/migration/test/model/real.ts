@@ -1,11 +1,16 @@
 /** The real thing behind the model: two simulated machines with real controllers, in one process. */
-import type { DeviceShape } from '../sim/devices.ts';
-import { SimHost } from '../sim/host.ts';
-import { type Lane, realTurn, SimLoop } from '../sim/loop.ts';
-import { SimMachine } from '../sim/machine.ts';
-import { SimNetwork } from '../sim/network.ts';
-import { Random } from '../sim/random.ts';
-import { type Schedule, scheduleOf } from '../sim/schedule.ts';
+import type { DeviceShape } from '@sterna/testkit';
+import {
+  Dice,
+  type Lane,
+  realTurn,
+  type Schedule,
+  SimHost,
+  SimLoop,
+  SimMachine,
+  SimNetwork,
+  scheduleOf,
+} from '@sterna/testkit';
 
 const BLOCKS = [
   ['model.ram', 8 * 4096],
@@ -52,7 +57,7 @@ export class Real {
   #page = 0;
 
   constructor() {
-    const random = new Random(1);
+    const random = new Dice(1);
     this.loop = new SimLoop();
     this.network = new SimNetwork(this.loop, CALM.network, random);
     this.#operator = this.loop.lane('operator');

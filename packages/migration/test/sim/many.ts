@@ -2,7 +2,7 @@
  * Many seeds in two threads:
  * `node -C @sterna/source packages/migration/test/sim/many.ts COUNT [FIRST]`. Ends with the kinds of failures and their first seeds.
  */
-import { runInThreads } from './threads.ts';
+import { runInThreads } from '@sterna/testkit/node';
 
 const [count = '1000', first = '0'] = process.argv.slice(2);
 const { failures, seeds, perSecond } = await runInThreads(Number(first), Number(count), 2, {

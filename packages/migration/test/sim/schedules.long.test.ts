@@ -1,5 +1,6 @@
+import { describeFailures, runInThreads } from '@sterna/testkit/node';
 import { expect, test } from 'vitest';
-import { describeFailures, runInThreads } from './threads.ts';
+import { alone } from './alone.ts';
 
 /** Behind the seeds of CI. */
 const FIRST = 1_000_000;
@@ -13,6 +14,6 @@ test(`nobody ever owns the guest twice, in ${SEEDS} schedules`, { timeout: 6 * 3
     },
   });
   console.log(`seeds ${FIRST} to ${FIRST + seeds - 1}: ${failures.length} failures, ${perSecond} schedules/s`);
-  expect(failures, describeFailures(failures)).toEqual([]);
+  expect(failures, describeFailures(failures, alone)).toEqual([]);
   expect(seeds).toBe(SEEDS);
 });

@@ -1,13 +1,18 @@
 import { getEventListeners } from 'node:events';
+import {
+  Dice,
+  realTurn,
+  runSeeds,
+  type Schedule,
+  SimHost,
+  Simulation,
+  Stage,
+  scheduleOf,
+  shrink,
+} from '@sterna/testkit';
+import { describeFailures } from '@sterna/testkit/node';
 import { describe, expect, test } from 'vitest';
-import { runSeeds } from './batch.ts';
-import { SimHost } from './host.ts';
-import { realTurn } from './loop.ts';
-import { Random } from './random.ts';
-import { type Schedule, scheduleOf } from './schedule.ts';
-import { shrink } from './shrink.ts';
-import { Simulation, Stage } from './simulation.ts';
-import { describeFailures } from './threads.ts';
+import { alone } from './alone.ts';
 
 async function run(schedule: Schedule, stage: Stage = new Stage()): Promise<{ lines: string[]; violations: string[] }> {
   const lines: string[] = [];
@@ -54,11 +59,11 @@ describe('a simulation', () => {
     const failures = await runSeeds(0, process.env['STERNA_MUTATION'] ? 250 : 600, {
       listeners: (signal) => getEventListeners(signal, 'abort').length,
     });
-    expect(failures, describeFailures(failures)).toEqual([]);
+    expect(failures, describeFailures(failures, alone)).toEqual([]);
   });
 
   test('is the same each time, alone or among others', { timeout: PATIENCE_MS }, async () => {
-    const [stage, random] = [new Stage(), new Random(5)];
+    const [stage, random] = [new Stage(), new Dice(5)];
     for (let i = 0; i < 20; i++) {
       const schedule = scheduleOf(random.below(100_000));
       const first = await run(schedule, stage);

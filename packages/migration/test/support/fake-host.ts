@@ -1,6 +1,6 @@
 import type { RunState, VmStateTable } from '@sterna/core';
+import { type BlockShape, SimHost } from '@sterna/testkit';
 import type { StateSection } from '../../src/host.ts';
-import { type BlockShape, SimHost } from '../sim/host.ts';
 
 /** A device with a little state. */
 export class Counter {

@@ -1,1 +1,1 @@
-export { SimLoop } from '../sim/loop.ts';
+export { SimLoop } from '@sterna/testkit';

@@ -5,8 +5,8 @@
  * state can be compared across machines.
  */
 import type { LiveHandlers, LoadStream, SaveStream, VmStateTable } from '@sterna/core';
-import type { StateSection } from '../../src/host.ts';
-import type { Random } from './random.ts';
+import type { StateSection } from '@sterna/migration';
+import type { Dice } from './dice.ts';
 
 /**
  * What a simulation may put in front of a device's hook: it throws, or returns a promise for hooks that may take
@@ -25,7 +25,7 @@ export class PlainDevice {
     this.deadline = -1n;
     this.log.fill(0);
   }
-  work(random: Random): void {
+  work(random: Dice): void {
     this.ticks++;
     this.deadline = BigInt(random.next());
     this.log[random.below(4)] = random.next();
@@ -53,7 +53,7 @@ export class LogDevice {
   reset(): void {
     this.words = [];
   }
-  work(random: Random): void {
+  work(random: Dice): void {
     if (this.words.length < 400) this.words.push(random.next());
   }
   fingerprint(): string {
@@ -83,7 +83,7 @@ export class CellDevice {
   reset(): void {
     this.cells.fill(0);
   }
-  work(random: Random): void {
+  work(random: Dice): void {
     const at = random.below(64);
     this.cells[at] = random.next();
     this.left += 1 - this.dirty[at]!;
@@ -117,7 +117,7 @@ export class EarlyDevice {
   reset(): void {
     this.layout = 0;
   }
-  work(random: Random): void {
+  work(random: Dice): void {
     // Decided when the machine is made.
     if (this.layout === 0) this.layout = 1 + random.below(1000);
   }
@@ -135,13 +135,40 @@ const earlyTable: VmStateTable<EarlyDevice> = {
 
 /** A device of any kind, as the simulation sees it. */
 export interface SimDevice {
+  /** For messages; its class's by default. */
+  readonly name?: string;
   /** As it was when the machine was made. */
   reset(): void;
-  work(random: Random): void;
+  work(random: Dice): void;
   fingerprint(): string;
+  /** The machine has started or stopped. */
+  runs?(running: boolean): void;
+  /** The simulation is over. */
+  dispose?(): void;
 }
 
-/** Which devices a machine has. */
+/** The machine that devices are made for. */
+export interface SimDevicePlace {
+  readonly side: 'source' | 'destination';
+  /** To be put in front of hooks, which then take time or fail as the schedule says. */
+  readonly gate: HookGate;
+}
+
+/** Makes further devices of a machine; called for each machine of each simulation. */
+export type DeviceFactory = (place: SimDevicePlace) => DeviceSet;
+
+/** Devices of several sets as one. */
+export function joined(sets: readonly DeviceSet[]): DeviceSet {
+  return {
+    devices: sets.flatMap(({ devices }) => devices),
+    sections: sets.flatMap(({ sections }) => sections),
+    get open() {
+      return sets.reduce((sum, { open }) => sum + open, 0);
+    },
+  };
+}
+
+/** Which devices of the simulation's own a machine has. */
 export interface DeviceShape {
   /** Words of the log at the start that the switchover must wait for; 0 leaves the log device out. */
   readonly initialWords: number;

@@ -1,5 +1,5 @@
 /** A small deterministic generator (sfc32, public domain, by Chris Doty-Humphrey). The same seed gives the same numbers on every host. */
-export class Random {
+export class Dice {
   #a: number;
   #b: number;
   #c = 1;

@@ -3,13 +3,15 @@
  * everything that happens to them. `step` by `step` until it is over; between
  * two steps the caller lets a turn of the real event loop pass.
  */
+
+import type { DeviceFactory } from './devices.ts';
+import { Dice } from './dice.ts';
 import type { BlockShape } from './host.ts';
 import { SimHost } from './host.ts';
 import { Judge, ownershipUnknown } from './judge.ts';
 import { type Lane, SimLoop } from './loop.ts';
 import { SimMachine } from './machine.ts';
 import { type SimConnection, SimNetwork } from './network.ts';
-import { Random } from './random.ts';
 import type { Effect, Incident, Schedule, Side } from './schedule.ts';
 
 const BLOCKS: readonly BlockShape[] = [
@@ -36,6 +38,8 @@ export class Stage {
 export interface SimulationOptions {
   /** Told of everything that happens. */
   readonly trace?: (line: string) => void;
+  /** Makes devices that both machines have beside the simulation's own. */
+  readonly devices?: DeviceFactory;
   /** Counts the listeners of a signal. */
   readonly listeners?: (signal: AbortSignal) => number;
 }
@@ -49,7 +53,7 @@ export class Simulation {
   steps = 0;
   readonly #loop: SimLoop;
   readonly #network: SimNetwork;
-  readonly #random: Random;
+  readonly #random: Dice;
   readonly #operator: Lane;
   readonly #source: SimMachine;
   readonly #destination: SimMachine;
@@ -61,6 +65,7 @@ export class Simulation {
   #writesPerMs: number;
   /** Parts of a write that are due. */
   #due = 0;
+  readonly #made: SimMachine[] = [];
   #machines: SimMachine[];
   /** Nothing of the schedule happens any more. */
   #quiet = false;
@@ -70,7 +75,7 @@ export class Simulation {
     this.schedule = schedule;
     this.#stage = stage;
     this.#options = options;
-    this.#random = new Random(schedule.seed * 3 + 1);
+    this.#random = new Dice(schedule.seed * 3 + 1);
     this.#loop = new SimLoop(this.#random);
     this.#network = new SimNetwork(this.#loop, schedule.network, this.#random);
     this.#network.refusals = schedule.refused;
@@ -89,15 +94,9 @@ export class Simulation {
     this.#loop.onAdvance = (from, to) => this.#guest(to - from);
     for (const machine of this.#machines) this.#watch(machine);
     this.#fill();
-    this.#play().then(
-      () => {
-        this.#over = true;
-      },
-      (error: Error) => {
-        this.violations.push(`the simulation itself failed: ${error.stack}`);
-        this.#over = true;
-      },
-    );
+    this.#play()
+      .catch((error: Error) => this.violations.push(`the simulation itself failed: ${error.stack}`))
+      .finally(() => this.#end());
   }
 
   /** Goes on to the next thing that happens. @returns false when the simulation is over */
@@ -106,13 +105,30 @@ export class Simulation {
     this.steps++;
     if (!this.#loop.step()) {
       this.violations.push('nothing could ever happen again');
-      this.#over = true;
+      this.#end();
     }
     return !this.#over;
   }
 
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const { devices } of this.#made) for (const device of devices.devices) device.dispose?.();
+  }
+
   #machine(name: string, side: Side, host: SimHost): SimMachine {
-    return new SimMachine(name, side, host, this.#loop, this.#network, this.schedule, this.#random);
+    const machine = new SimMachine(
+      name,
+      side,
+      host,
+      this.#loop,
+      this.#network,
+      this.schedule,
+      this.#random,
+      this.#options.devices,
+    );
+    this.#made.push(machine);
+    return machine;
   }
   get #oldState(): boolean {
     return this.schedule.wire === 'qemu-7.2';

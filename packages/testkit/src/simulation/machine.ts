@@ -1,13 +1,12 @@
 /** A simulated process: a machine with its migration controller, and the operator who types commands at it. */
 import { isLive, type RunState, SternaError } from '@sterna/core';
-import { MigrationController } from '../../src/controller.ts';
-import { defaultParameters } from '../../src/parameters.ts';
-import type { MigrationTransport } from '../../src/transport/channel.ts';
-import { type DeviceSet, makeDevices } from './devices.ts';
+import type { MigrationTransport } from '@sterna/migration';
+import { defaultParameters, MigrationController } from '@sterna/migration';
+import { type DeviceFactory, type DeviceSet, type HookGate, joined, makeDevices } from './devices.ts';
+import type { Dice } from './dice.ts';
 import type { SimHost } from './host.ts';
 import type { Lane, SimLoop } from './loop.ts';
 import type { SimNetwork } from './network.ts';
-import type { Random } from './random.ts';
 import type { Breakage, Schedule, Side } from './schedule.ts';
 
 /** What became of a command that takes long. */
@@ -37,7 +36,7 @@ export class SimMachine {
   readonly signals: AbortSignal[] = [];
   readonly #loop: SimLoop;
   readonly #schedule: Schedule;
-  readonly #random: Random;
+  readonly #random: Dice;
   readonly #calls = { hook: 0, inactivate: 0, activate: 0, notify: 0 };
   /** Since when a device is asked to leave the guest. */
   #unplugSince: number | undefined;
@@ -51,7 +50,8 @@ export class SimMachine {
     loop: SimLoop,
     network: SimNetwork,
     schedule: Schedule,
-    random: Random,
+    random: Dice,
+    further?: DeviceFactory,
   ) {
     this.name = name;
     this.side = side;
@@ -62,17 +62,21 @@ export class SimMachine {
     this.#schedule = schedule;
     this.#random = random;
     this.#breakages = schedule.breakages.filter((breakage) => breakage.side === side);
-    this.devices = makeDevices(
-      schedule.devices,
-      (hook, mayWait) => this.#gate(hook, mayWait),
-      () => this.#unplugPending,
-    );
+    const gate: HookGate = (hook, mayWait) => this.#gate(hook, mayWait);
+    const own = makeDevices(schedule.devices, gate, () => this.#unplugPending);
+    this.devices = further === undefined ? own : joined([own, further({ side, gate })]);
     this.wanted = side === 'source' ? schedule.guest.state : 'inmigrate';
     const disks = Array.from({ length: schedule.disks }, (_, i) => `disk${i}`);
     host.renew(side === 'source' ? schedule.guest.state : 'inmigrate', this.devices.sections, disks, side === 'source');
     host.uuid = UUID;
     host.faults = {
-      drain: () => this.#take('drain'),
+      started: () => {
+        for (const device of this.devices.devices) device.runs?.(true);
+      },
+      drain: () => {
+        for (const device of this.devices.devices) device.runs?.(false);
+        return this.#take('drain');
+      },
       inactivate: (disk) => this.#disk('inactivate', disk.name),
       activate: (disk) => this.#disk('activate', disk.name),
       notify: (type) => this.#notified(type),

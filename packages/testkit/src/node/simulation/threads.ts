@@ -1,37 +1,50 @@
 /** Many seeds in several threads of Node. */
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Failure } from './batch.ts';
+import type { Failure } from '../../simulation/batch.ts';
+import type { SimulationThreadData } from './worker.ts';
 
 /** Seeds a thread gets at once. */
 const RANGE = 2000;
 
+/** How seeds are run in threads. */
+export interface ThreadOptions {
+  /** Failures after which it stops. Default: 10. */
+  readonly most?: number;
+  /** Told of the seeds done so far. */
+  readonly progress?: (done: number) => void;
+  /** Address of a module whose default export is a `DeviceFactory`. */
+  readonly devices?: URL;
+}
+
 /** What a run over many seeds has found. */
-export interface Result {
+export interface SimulationResult {
   readonly seeds: number;
   readonly failures: readonly Failure[];
   readonly perSecond: number;
 }
 
 /**
- * Runs the seeds from `first` on, and stops early after `most` failures.
+ * Runs the seeds from `first` on, and stops early after some failures.
  *
- * @param most failures after which it stops
- * @param progress told of the seeds done so far
+ * @param threads how many run at the same time
  */
 export async function runInThreads(
   first: number,
   count: number,
   threads: number,
-  { most = 10, progress = () => {} }: { most?: number; progress?: (done: number) => void } = {},
-): Promise<Result> {
+  { most = 10, progress = () => {}, devices }: ThreadOptions = {},
+): Promise<SimulationResult> {
   const began = performance.now();
   const failures: Failure[] = [];
   const end = first + count;
   let next = first;
   let done = 0;
   const run = async (): Promise<void> => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      execArgv: ['-C', '@sterna/source'],
+    const extension = extname(import.meta.filename);
+    const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
+      execArgv: extension === '.ts' ? ['-C', '@sterna/source'] : [],
+      workerData: { devices: devices?.href } satisfies SimulationThreadData,
       // A schedule leaves nothing behind, but a lot of it lives for a few turns.
       resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
@@ -63,13 +76,10 @@ function answer(worker: Worker): Promise<Failure[]> {
   });
 }
 
-/** What to tell of failures: their seeds, and how to see one alone. */
-export function describeFailures(failures: readonly Failure[]): string {
+/** What to tell of failures: their seeds, and how to see one alone. @param alone the command for a seed */
+export function describeFailures(failures: readonly Failure[], alone: (seed: number) => string): string {
   const lines = failures.map(({ seed, violations }) => `seed ${seed}: ${violations[0]}`);
   const [first] = failures;
-  if (first !== undefined)
-    lines.push(
-      `alone, made smaller: node -C @sterna/source packages/migration/test/sim/replay.ts --shrink ${first.seed}`,
-    );
+  if (first !== undefined) lines.push(`alone, made smaller: ${alone(first.seed)}`);
   return lines.join('\n');
 }

@@ -7,11 +7,11 @@
  * these are full, writers wait. Each direction has a delay and a speed of its
  * own, so several connections between two machines overtake each other.
  */
-import { TransportError } from '../../src/errors.ts';
-import type { MigrationChannel, MigrationListener, MigrationTransport } from '../../src/transport/channel.ts';
-import { formatMigrationAddress, type MigrationAddress } from '../../src/transport/uri.ts';
+
+import type { MigrationChannel, MigrationListener, MigrationTransport } from '@sterna/migration';
+import { formatMigrationAddress, type MigrationAddress, TransportError } from '@sterna/migration';
+import type { Dice } from './dice.ts';
 import type { Lane, SimLoop } from './loop.ts';
-import type { Random } from './random.ts';
 
 /** How the network is when nothing breaks. */
 export interface NetworkShape {
@@ -37,7 +37,7 @@ export class SimLink {
   delivered = 0;
   readonly #lane: Lane;
   readonly #shape: NetworkShape;
-  readonly #random: Random;
+  readonly #random: Dice;
   #bytesPerMs: number;
   #inside = 0;
   /** Moment at which the wire is free again, in ns. */
@@ -59,7 +59,7 @@ export class SimLink {
   /** Everything that a writer may think to have written. */
   readonly written: Uint8Array[] = [];
 
-  constructor(lane: Lane, shape: NetworkShape, random: Random) {
+  constructor(lane: Lane, shape: NetworkShape, random: Dice) {
     this.#lane = lane;
     this.#shape = shape;
     this.#random = random;
@@ -270,7 +270,7 @@ export class SimConnection {
   readonly #lane: Lane;
   readonly #shape: NetworkShape;
 
-  constructor(name: string, network: Lane, lanes: readonly [Lane, Lane], shape: NetworkShape, random: Random) {
+  constructor(name: string, network: Lane, lanes: readonly [Lane, Lane], shape: NetworkShape, random: Dice) {
     this.#lane = network;
     this.#shape = shape;
     this.there = new SimLink(network, shape, random);
@@ -326,10 +326,10 @@ export class SimNetwork {
   onConnection: (connection: SimConnection) => void = () => {};
   readonly #lane: Lane;
   readonly #shape: NetworkShape;
-  readonly #random: Random;
+  readonly #random: Dice;
   readonly #listeners = new Map<string, Listening>();
 
-  constructor(loop: SimLoop, shape: NetworkShape, random: Random) {
+  constructor(loop: SimLoop, shape: NetworkShape, random: Dice) {
     this.#lane = loop.lane('network');
     this.#shape = shape;
     this.#random = random;

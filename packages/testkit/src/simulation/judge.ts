@@ -98,7 +98,8 @@ export class Judge {
     if (difference !== undefined) this.#violation(`RAM differs: ${difference}`);
     for (const [i, device] of source.devices.devices.entries()) {
       const [here, there] = [device.fingerprint(), destination.devices.devices[i]!.fingerprint()];
-      if (here !== there) this.#violation(`${device.constructor.name} differs: ${here} at the source, ${there} here`);
+      if (here !== there)
+        this.#violation(`${device.name ?? device.constructor.name} differs: ${here} at the source, ${there} here`);
     }
   }
 

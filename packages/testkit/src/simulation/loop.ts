@@ -11,8 +11,8 @@
  * lane calls nothing any more, as if its process had been killed.
  */
 import type { EventLoop } from '@sterna/core';
-import { Pace } from '../../src/pace.ts';
-import type { Random } from './random.ts';
+import { Pace } from '@sterna/migration';
+import type { Dice } from './dice.ts';
 
 /** Time that passes while somebody reads the clock, so that loops which wait for it end. */
 const CLOCK_READ_NS = 1000;
@@ -76,14 +76,14 @@ export class SimLoop implements EventLoop {
   onAdvance: (fromNs: number, toNs: number) => void = () => {};
   readonly #main: Lane = new Lane(this, 'main');
   /** With a generator, `soon` and timers come a little later than they should, by amounts of its choice. */
-  readonly #jitter: Random | undefined;
+  readonly #jitter: Dice | undefined;
   /** A binary heap. */
   readonly #queue: Entry[] = [];
   #order = 0;
   /** The moment up to which {@link SimLoop.onAdvance} was told. */
   #seenNs = 0;
 
-  constructor(jitter?: Random) {
+  constructor(jitter?: Dice) {
     this.#jitter = jitter;
   }
   get pace(): Pace {

@@ -13,8 +13,8 @@ import {
   type WasmMemory,
   wasmHost,
 } from '@sterna/core';
-import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from '../../src/host.ts';
-import { bufferAreaSize } from '../../src/ram/blocks.ts';
+import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from '@sterna/migration';
+import { bufferAreaSize } from '@sterna/migration';
 
 const PAGE = 4096;
 const FLAGS = 0x1_0000;
@@ -40,6 +40,8 @@ export interface SimDisk {
 
 /** What a simulation may put between a call and its effect: time, and failures. Absent: all calls succeed at once. */
 export interface HostFaults {
+  /** The machine runs. */
+  started?(): void;
   /** Devices drain while the machine stops. */
   drain?(): Promise<void> | undefined;
   /** A disk is written back. @throws what the host's file system might say */
@@ -173,6 +175,7 @@ export class SimHost implements MigrationHost {
     const state = this.wasSuspended ? 'suspended' : 'running';
     this.wasSuspended = false;
     this.#enter(state);
+    this.faults.started?.();
     this.#emit({ event: 'RESUME' });
   }
   setRunState(state: RunState): void {

@@ -4,10 +4,10 @@
  * while a failure is made smaller.
  */
 import type { RunState } from '@sterna/core';
-import type { WireGeneration } from '../../src/wire.ts';
+import type { WireGeneration } from '@sterna/migration';
 import type { DeviceShape } from './devices.ts';
+import { Dice } from './dice.ts';
 import type { Direction, NetworkShape } from './network.ts';
-import { Random } from './random.ts';
 
 /** One of the two machines. */
 export type Side = 'source' | 'destination';
@@ -99,7 +99,7 @@ export interface Schedule {
 
 /** The schedule of a seed. */
 export function scheduleOf(seed: number): Schedule {
-  const random = new Random(seed);
+  const random = new Dice(seed);
   const returnPath = random.percent(60);
   const ack = returnPath && random.percent(50);
   const capabilities = [
@@ -166,7 +166,7 @@ export function scheduleOf(seed: number): Schedule {
   };
 }
 
-function trigger(random: Random): Trigger {
+function trigger(random: Dice): Trigger {
   const since = random.pick([
     'start',
     'connection',
@@ -191,18 +191,18 @@ function trigger(random: Random): Trigger {
   return { since, ms: 0, bytes: { direction, count } };
 }
 
-function continueIncident(random: Random): Incident {
+function continueIncident(random: Dice): Incident {
   return {
     on: { since: 'source:pre-switchover', ms: random.pick([0, 0.1, 2, 30]) },
     effect: { do: 'continue' },
   };
 }
 
-function incident(random: Random): Incident {
+function incident(random: Dice): Incident {
   return { on: trigger(random), effect: random.percent(60) ? networkEffect(random) : command(random) };
 }
 
-function networkEffect(random: Random): Effect {
+function networkEffect(random: Dice): Effect {
   const direction = random.percent(60) ? 'there' : 'back';
   switch (random.below(10)) {
     case 0:
@@ -224,7 +224,7 @@ function networkEffect(random: Random): Effect {
   }
 }
 
-function command(random: Random): Effect {
+function command(random: Dice): Effect {
   switch (random.below(12)) {
     case 0:
       return { do: 'migrate' };
@@ -268,7 +268,7 @@ function command(random: Random): Effect {
   }
 }
 
-function breakage(random: Random): Breakage {
+function breakage(random: Dice): Breakage {
   const call = random.pick(['hook', 'hook', 'hook', 'hook', 'inactivate', 'activate', 'notify'] as const);
   return {
     side: call === 'inactivate' || call === 'notify' || random.percent(65) ? 'source' : 'destination',

@@ -1,0 +1,23 @@
+/** A thread that runs ranges of seeds for {@link runInThreads}. */
+import { getEventListeners } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
+import { runSeeds } from '../../simulation/batch.ts';
+import type { DeviceFactory } from '../../simulation/devices.ts';
+
+/** What a thread starts with. */
+export interface SimulationThreadData {
+  readonly devices: string | undefined;
+}
+
+const { devices: module } = workerData as SimulationThreadData;
+const devices = module === undefined ? {} : { devices: ((await import(module)) as { default: DeviceFactory }).default };
+// Traces of expected errors are most of their cost.
+Error.stackTraceLimit = 0;
+parentPort!.on('message', async ([first, count, most]: [number, number, number]) => {
+  const failures = await runSeeds(first, count, {
+    most,
+    ...devices,
+    listeners: (signal) => getEventListeners(signal, 'abort').length,
+  });
+  parentPort!.postMessage(failures);
+});
