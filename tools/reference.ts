@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type DeviceType, describeProperties, ERROR_CODES, isVmStateTable, type VmState } from '@sterna/core';
 import { vfioStub } from '@sterna/device-vfio-stub';
 import { microvm } from '@sterna/machine-microvm';
+import { migrationQmpPage } from './reference/migration-qmp.ts';
 
 const folder = join(import.meta.dirname, '../docs/reference');
 
@@ -68,6 +69,7 @@ const pages: Readonly<Record<string, string>> = {
   'devices.md': devicesPage(),
   'errors.md': errorsPage(),
   'microvm.md': machinePage(),
+  'migration-qmp.md': migrationQmpPage(),
 };
 let stale = false;
 for (const [name, text] of Object.entries(pages)) {

@@ -49,12 +49,15 @@ export type ParameterName = keyof MigrationParameters;
 
 interface Rule<V> {
   readonly default: V;
+  /** What it takes, for lists. */
+  readonly takes: string;
   /** What the value must be; undefined when it is. */
   readonly check: (value: V) => string | undefined;
 }
 
 const integer = (value: number, min: number, max: number, unit = ''): Rule<number> => ({
   default: value,
+  takes: max === Number.MAX_SAFE_INTEGER ? `${min} or more${unit}` : `${min} to ${max}${unit}`,
   check: (given) =>
     typeof given === 'number' && Number.isInteger(given) && given >= min && given <= max
       ? undefined
@@ -63,16 +66,19 @@ const integer = (value: number, min: number, max: number, unit = ''): Rule<numbe
 const size = (value: number): Rule<number> => integer(value, 0, Number.MAX_SAFE_INTEGER, ' bytes');
 const only = <V>(value: V, why: string): Rule<V> => ({
   default: value,
+  takes: `only ${JSON.stringify(value)}: ${why}`,
   check: (given) =>
     given === value || (given === null && value === '') ? undefined : `can only be ${JSON.stringify(value)}: ${why}`,
 });
 const bool = (value: boolean): Rule<boolean> => ({
   default: value,
+  takes: 'true or false',
   check: (given) => (typeof given === 'boolean' ? undefined : 'expects a boolean'),
 });
 /** Text; null empties it. */
 const text = (value: string): Rule<string> => ({
   default: value,
+  takes: 'text or null',
   check: (given) => (typeof given === 'string' || given === null ? undefined : 'expects a string or null'),
 });
 const word = (
@@ -81,6 +87,7 @@ const word = (
   unavailable: Readonly<Record<string, string>> = {},
 ): Rule<string> => ({
   default: value,
+  takes: [words.join(', '), ...Object.entries(unavailable).map(([name, why]) => `not ${name}: ${why}`)].join('; '),
   check(given) {
     if (words.includes(given)) return undefined;
     if (typeof given === 'string' && Object.hasOwn(unavailable, given)) return `cannot be that: ${unavailable[given]}`;
@@ -89,6 +96,7 @@ const word = (
 });
 const emptyList = <V extends readonly unknown[] | undefined>(value: V, why: string): Rule<V> => ({
   default: value,
+  takes: `only an empty list: ${why}`,
   check: (given) => (Array.isArray(given) && given.length === 0 ? undefined : `can only be empty: ${why}`),
 });
 const CPR = 'CPR has not landed yet';
@@ -113,6 +121,7 @@ const RULES: { readonly [N in ParameterName]-?: Rule<MigrationParameters[N]> } =
   'multifd-channels': integer(2, 1, 255),
   'xbzrle-cache-size': {
     default: 64 * 2 ** 20,
+    takes: 'a power of two, a page to 2 GiB',
     check: (given) => {
       const log = Math.log2(given);
       return typeof given === 'number' && given >= 4096 && given <= MAX_CACHE_SIZE && Number.isInteger(log)
@@ -141,6 +150,24 @@ const RULES: { readonly [N in ParameterName]-?: Rule<MigrationParameters[N]> } =
   'x-deadline': integer(0, 0, 2 ** 31 - 1, ' ms'),
   'x-on-timeout': word('cancel', ['cancel', 'pause']),
 };
+
+/** A parameter, for lists. */
+export interface ParameterDescription {
+  readonly name: ParameterName;
+  /** Absent when it has no value until it is set. */
+  readonly default: unknown;
+  /** Values that it takes, and why not others. */
+  readonly takes: string;
+}
+
+/** All parameters, in the order of `query-migrate-parameters`. */
+export function describeParameters(): readonly ParameterDescription[] {
+  return Object.entries(RULES).map(([name, rule]) => ({
+    name: name as ParameterName,
+    default: rule.default,
+    takes: rule.takes,
+  }));
+}
 
 /** The defaults. */
 export function defaultParameters(): MigrationParameters {
