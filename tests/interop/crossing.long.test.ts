@@ -24,7 +24,7 @@ describe.skipIf(reason !== '')(`every way to cross, in both directions, with eac
         it(`${row.name}: ${first === 'sterna' ? `sterna, ${peer}` : `${peer}, sterna`}`, async () => {
           const pair = first === 'sterna' ? ['sterna', peer] : [peer, 'sterna'];
           results.set(resultKey(row.name, peer, first), 'fails');
-          const { hops } = await cross(row, [...pair, ...pair]);
+          const { hops } = await cross(row, [...pair, pair[0]!]);
           results.set(resultKey(row.name, peer, first), `${hops.length} hops`);
         });
 });
@@ -35,7 +35,7 @@ describe.skipIf(reason !== '')(`a Debian guest that dirties 20 MB/s ${reason}`, 
     async (peer) => {
       const guest = await debianGuest({ mbps: 20, mib: 32 });
       const steps = ['sterna', ...Array.from({ length: MANY }, () => [peer, 'sterna']).flat()];
-      const { hops } = await cross({ name: 'many' }, steps, guest);
+      const { hops } = await cross({ name: 'many', guest: 'debian' }, steps, guest);
       const to = (program: string): number => hops.filter((hop) => hop.to === program).length;
       expect([to(peer), to('sterna')]).toEqual([MANY, MANY]);
       const downtimes = hops.map(({ outcome }) => outcome!.downtimeMs).sort((a, b) => a - b);

@@ -1,4 +1,11 @@
-import { type LifecycleChannel, type LifecycleHop, type LifecycleOptions, lifecycle } from '@sterna/testkit/node';
+import {
+  type LifecycleChannel,
+  type LifecycleHop,
+  type LifecycleOptions,
+  lifecycle,
+  Patience,
+  type VmProcess,
+} from '@sterna/testkit/node';
 import { PROGRAMS } from '../support/vm.ts';
 import { type CrossingGuest, debianGuest, tinyGuest } from './guests.ts';
 
@@ -35,11 +42,25 @@ export async function guestOf({ guest = 'tiny', acpi = true }: Crossing): Promis
   return guest === 'tiny' ? tinyGuest(acpi) : await debianGuest();
 }
 
+/** Lets a guest run that arrived as it left: stopped. */
+async function goOn(vm: VmProcess): Promise<void> {
+  const patience = new Patience(60_000);
+  for (;;) {
+    const { status } = (await vm.qmp.executeAny('query-status')) as { readonly status: string };
+    if (status === 'running') return;
+    if (status !== 'inmigrate') await vm.qmp.executeAny('cont');
+    if (patience.over) throw new Error(`the guest stays ${status}`);
+    await patience.pause(20);
+  }
+}
+
 /** Takes a guest through `steps`, with the options that make all of them agree. @throws LifecycleError */
 export async function cross(row: Crossing, steps: readonly string[], guest?: CrossingGuest): Promise<Life> {
   const { acpi = true, smp = 1, channel = 'unix', capabilities = [], parameters, args = [], prepare } = row;
   const chosen = guest ?? (await guestOf(row));
   const both = steps.includes('qemu-7.2') && steps.includes('qemu-new');
+  // QEMU 7.2's translator forgets pages that are written while it migrates: from 7.2 to 7.2 such guests die too.
+  const stopsFirst = row.guest === 'debian' && steps.includes('qemu-7.2');
   const wire = steps.includes('qemu-7.2') ? 'qemu-7.2' : steps.includes('qemu-new') ? 'qemu-11.1' : 'compat';
   const { hops } = await lifecycle(
     {
@@ -64,12 +85,18 @@ export async function cross(row: Crossing, steps: readonly string[], guest?: Cro
       },
     },
     steps,
-    (guest) => chosen.check(guest),
+    async (guest) => {
+      if (stopsFirst) await goOn(guest.vm);
+      await chosen.check(guest);
+    },
     {
       channel,
       capabilities,
       ...(parameters === undefined ? {} : { parameters }),
-      ...(prepare === undefined ? {} : { prepare }),
+      async prepare(vm, role, program) {
+        if (stopsFirst && role === 'source' && program === 'qemu-7.2') await vm.qmp.executeAny('stop');
+        await prepare?.(vm, role, program);
+      },
       finish: (guest) => chosen.finish(guest),
     },
   );
