@@ -86,6 +86,11 @@ export class MigrationController {
     host.followMigration?.(() => isMigrating(this.#outgoing?.attempt.status.value ?? 'none'));
   }
 
+  /** How streams that this side writes are made. */
+  get wire(): WireProperties {
+    return this.#wire;
+  }
+
   /** Current parameters. */
   get parameters(): Readonly<MigrationParameters> {
     return this.#parameters;

@@ -3,6 +3,9 @@ import { readConfiguration } from '../sections/configuration.ts';
 import { SECTION, VM_FILE_MAGIC, VM_FILE_VERSION } from '../stream/constants.ts';
 import type { DestinationContext } from './context.ts';
 
+/** How TLS begins: a record of the handshake, of a version that begins with 3. */
+const TLS_HANDSHAKE = 0x1603;
+
 /** Phase 1: is this a stream, and is it from a machine like this one? */
 export async function readHeader(ctx: DestinationContext): Promise<void> {
   try {
@@ -17,10 +20,11 @@ async function readParts(ctx: DestinationContext): Promise<void> {
   await reader.ensure(8);
   const magic = reader.u32();
   if (magic !== VM_FILE_MAGIC) {
-    throw new StreamError(`this is not a migration stream: it begins with 0x${magic.toString(16)}, not 0x5145564d`, {
-      section: 'header',
-      offset: 0,
-    });
+    const tls = magic >>> 16 === TLS_HANDSHAKE ? '; it is TLS, which needs tls-creds here too' : '';
+    throw new StreamError(
+      `this is not a migration stream: it begins with 0x${magic.toString(16)}, not 0x5145564d${tls}`,
+      { section: 'header', offset: 0 },
+    );
   }
   const version = reader.u32();
   if (version !== VM_FILE_VERSION)

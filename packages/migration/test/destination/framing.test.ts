@@ -38,6 +38,12 @@ function load(bytes: Uint8Array): Promise<unknown> {
 }
 
 describe('a stream is refused', () => {
+  test('that is TLS, with what to do', async () => {
+    await expect(load(Buffer.from('160301020001000001fc0303', 'hex'))).rejects.toThrow(
+      'it begins with 0x16030102, not 0x5145564d; it is TLS, which needs tls-creds here too',
+    );
+  });
+
   test('whose footer is of another section, or none', async () => {
     const stream = await streamOf(new Pair());
     await load(stream);

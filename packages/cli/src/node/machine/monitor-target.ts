@@ -20,6 +20,7 @@ import {
   parseMigrationChannels,
   parseMigrationUri,
   type Snapshots,
+  WIRE_GLOBALS,
 } from '@sterna/migration';
 import {
   cpuTypeName,
@@ -333,6 +334,12 @@ export class MachineTarget implements MonitorTarget {
       setParameters: (changes) => controller.setParameters(changes),
       parameters: () => controller.parameters,
       info: () => controller.query(),
+      globals: () => ({
+        'only-migratable': this.#machine.setup.onlyMigratable === true,
+        ...Object.fromEntries(
+          Object.entries(WIRE_GLOBALS).map(([name, property]) => [name, controller.wire[property]]),
+        ),
+      }),
     };
   }
 
