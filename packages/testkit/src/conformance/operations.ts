@@ -92,7 +92,7 @@ function placeName({ offset, region }: Place): string {
 }
 
 function waiting(random: Random): Operation {
-  const ns = random.pick([MICROSECOND, 50 * MICROSECOND, MILLISECOND, 20 * MILLISECOND, 1000 * MILLISECOND]);
+  const ns = random.pick([MICROSECOND, 50 * MICROSECOND, MILLISECOND, 20 * MILLISECOND, 200 * MILLISECOND]);
   return { name: `${ns / MICROSECOND} us pass`, run: (h) => h.advance(ns) };
 }
 

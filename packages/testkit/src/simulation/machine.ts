@@ -165,11 +165,11 @@ export class SimMachine {
 
   #watched(transport: MigrationTransport): MigrationTransport {
     return {
-      connect: (address, signal) => {
+      connect: (address, signal, options) => {
         this.signals.push(signal);
-        return transport.connect(address, signal);
+        return transport.connect(address, signal, options);
       },
-      listen: (address) => transport.listen(address),
+      listen: (address, options) => transport.listen(address, options),
     };
   }
 

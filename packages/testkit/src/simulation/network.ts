@@ -8,8 +8,17 @@
  * own, so several connections between two machines overtake each other.
  */
 
-import type { MigrationChannel, MigrationListener, MigrationTransport } from '@sterna/migration';
-import { formatMigrationAddress, type MigrationAddress, TransportError } from '@sterna/migration';
+import {
+  type ConnectOptions,
+  formatMigrationAddress,
+  type IncomingConnection,
+  InlineInput,
+  type MigrationAddress,
+  type MigrationChannel,
+  type MigrationListener,
+  type MigrationTransport,
+  TransportError,
+} from '@sterna/migration';
 import type { Dice } from './dice.ts';
 import type { Lane, SimLoop } from './loop.ts';
 
@@ -50,6 +59,8 @@ export class SimLink {
   readonly #arrived: Uint8Array[] = [];
   #ended = false;
   #noMoreWrites = false;
+  /** Writes under way. */
+  #writing = 0;
   #readError: Error | undefined;
   #writeError: Error | undefined;
   #readers: (() => void)[] = [];
@@ -73,6 +84,15 @@ export class SimLink {
       throw this.#writeError;
     }
     if (this.#noMoreWrites) throw new TransportError('write after the end of the channel');
+    this.#writing++;
+    try {
+      await this.#send(bytes);
+    } finally {
+      if (--this.#writing === 0 && this.#noMoreWrites) this.#put('end', 0);
+    }
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
     for (let from = 0; from < bytes.length; ) {
       const room = this.#shape.buffer - this.#inside;
       if (room <= 0) {
@@ -99,10 +119,27 @@ export class SimLink {
     }
   }
 
+  /** The next bytes, which stay; undefined at an end before that. */
+  async peek(length: number): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const bytes = new Uint8Array(length);
+      let at = 0;
+      for (const chunk of this.#arrived) {
+        bytes.set(chunk.subarray(0, length - at), at);
+        at += Math.min(chunk.length, length - at);
+      }
+      if (at === length) return bytes;
+      if (this.#readError) throw this.#readError;
+      if (this.#ended) return undefined;
+      await new Promise<void>((resolve) => this.#readers.push(resolve));
+    }
+  }
+
   end(): void {
     if (this.#noMoreWrites) return;
     this.#noMoreWrites = true;
-    this.#put('end', 0);
+    // What is being written comes before it.
+    if (this.#writing === 0) this.#put('end', 0);
   }
 
   /** Both ends find out at once what happened; bytes on their way are gone. */
@@ -236,6 +273,10 @@ export class SimChannel implements MigrationChannel {
   read(): Promise<Uint8Array | undefined> {
     return this.lane.frozen ? never() : this.#in.read();
   }
+  /** The next bytes, which are not taken; undefined when the connection has ended before. */
+  peek(length: number): Promise<Uint8Array | undefined> {
+    return this.lane.frozen ? never() : this.#in.peek(length);
+  }
   async end(): Promise<void> {
     this.#out.end();
   }
@@ -310,6 +351,20 @@ export class SimConnection {
   }
 }
 
+/** A connection whose first bytes tell what it is. */
+function incoming(channel: SimChannel): IncomingConnection {
+  return {
+    magic: () =>
+      channel.peek(4).then(
+        (bytes) => bytes && new DataView(bytes.buffer).getUint32(0),
+        () => undefined,
+      ),
+    main: () => channel,
+    multifd: () => new InlineInput(channel),
+    drop: () => channel.abort(new TransportError('nobody wants this connection')),
+  };
+}
+
 interface Listening {
   readonly lane: Lane;
   readonly backlog: SimChannel[];
@@ -323,7 +378,10 @@ export class SimNetwork {
   refusals = 0;
   /** So many attempts are never answered. */
   unanswered = 0;
-  onConnection: (connection: SimConnection) => void = () => {};
+  /** Told of a connection, and which of the multifd channels it is; undefined: the main one. */
+  onConnection: (connection: SimConnection, multifd: number | undefined) => void = () => {};
+  /** Time that the bytes of each multifd channel take beside the others', in ms. */
+  extraMs: readonly number[] = [];
   readonly #lane: Lane;
   readonly #shape: NetworkShape;
   readonly #random: Dice;
@@ -338,7 +396,7 @@ export class SimNetwork {
   /** The network as a process sees it. */
   transport(lane: Lane): MigrationTransport {
     return {
-      connect: (address, signal) => this.#connect(lane, formatMigrationAddress(address), signal),
+      connect: (address, signal, options) => this.#connect(lane, formatMigrationAddress(address), signal, options),
       listen: async (address) => this.#listen(lane, address),
     };
   }
@@ -360,7 +418,13 @@ export class SimNetwork {
     }
   }
 
-  async #connect(lane: Lane, address: string, signal: AbortSignal): Promise<MigrationChannel> {
+  async #connect(
+    lane: Lane,
+    address: string,
+    signal: AbortSignal,
+    { multifd, after }: ConnectOptions = {},
+  ): Promise<MigrationChannel> {
+    await after;
     await this.#wait(this.#shape.connectMs, signal);
     if (this.unanswered > 0) {
       this.unanswered--;
@@ -372,9 +436,12 @@ export class SimNetwork {
       throw new TransportError(`${address}: connection refused`);
     }
     const lanes = [lane, listening.lane] as const;
-    const connection = new SimConnection(address, this.#lane, lanes, this.#shape, this.#random);
+    const latencyMs = this.#shape.latencyMs + (multifd === undefined ? 0 : (this.extraMs[multifd] ?? 0));
+    const shape = { ...this.#shape, latencyMs };
+    const name = multifd === undefined ? address : `${address}#${multifd}`;
+    const connection = new SimConnection(name, this.#lane, lanes, shape, this.#random);
     this.connections.push(connection);
-    this.onConnection(connection);
+    this.onConnection(connection, multifd);
     const acceptor = listening.acceptors.shift();
     if (acceptor === undefined) listening.backlog.push(connection.ends[1]);
     else acceptor.resolve(connection.ends[1]);
@@ -403,13 +470,15 @@ export class SimNetwork {
     if (this.#listeners.has(address)) throw new TransportError(`${address}: address already in use`);
     const listening: Listening = { lane, backlog: [], acceptors: [] };
     this.#listeners.set(address, listening);
+    const accept = (): Promise<SimChannel> => {
+      const waiting = listening.backlog.shift();
+      if (waiting !== undefined) return Promise.resolve(waiting);
+      return new Promise((resolve, reject) => listening.acceptors.push({ resolve, reject }));
+    };
     return {
       uri: address,
-      accept: () => {
-        const waiting = listening.backlog.shift();
-        if (waiting !== undefined) return Promise.resolve(waiting);
-        return new Promise((resolve, reject) => listening.acceptors.push({ resolve, reject }));
-      },
+      accept,
+      next: async () => incoming(await accept()),
       close: async () => {
         if (this.#listeners.get(address) === listening) this.#listeners.delete(address);
         // Connections nobody accepted are reset, and whoever waits for one is told.

@@ -21,9 +21,9 @@ export interface Trigger {
   readonly bytes?: { readonly direction: Direction; readonly count: number };
 }
 
-/** What can happen. */
-export type Effect =
-  /** The connection is reset; both ends learn it. */
+/** What can happen to a connection. */
+export type NetworkEffect =
+  /** It is reset; both ends learn it. */
   | { readonly do: 'reset' }
   /** One direction ends as if its writer had finished. */
   | { readonly do: 'finish'; readonly direction: Direction }
@@ -33,7 +33,11 @@ export type Effect =
   | { readonly do: 'silence-one'; readonly direction: Direction }
   /** Nothing arrives for a while; null: until somebody gives up. */
   | { readonly do: 'stall'; readonly direction: Direction; readonly ms: number | null }
-  | { readonly do: 'slow'; readonly direction: Direction; readonly bytesPerMs: number }
+  | { readonly do: 'slow'; readonly direction: Direction; readonly bytesPerMs: number };
+
+/** What can happen; to the main channel's connection where `channel` is left out, else to a multifd channel, from 1. */
+export type Effect =
+  | (NetworkEffect & { readonly channel?: number })
   /** A process ends; `dark`: with its host, so that nobody tells the peer. */
   | { readonly do: 'kill'; readonly side: Side; readonly dark: boolean }
   /** QMP commands. */
@@ -73,6 +77,8 @@ export interface Schedule {
   readonly parameters: Readonly<Record<string, number>>;
   readonly wire: WireGeneration;
   readonly network: NetworkShape;
+  /** How long a multifd channel's bytes take, in ms beside the network's own time, for each of them; without any: no multifd. */
+  readonly multifd?: readonly number[];
   /** Attempts to connect that are refused, or never answered. */
   readonly refused: number;
   readonly unanswered: number;
@@ -165,6 +171,36 @@ export function scheduleOf(seed: number): Schedule {
     after: random.percent(25) ? 'onward' : 'nothing',
   };
 }
+
+/** The schedule of a seed with multifd: channels overtake each other, one is cut, one stalls. */
+export function multifdScheduleOf(seed: number): Schedule {
+  const schedule = scheduleOf(seed);
+  const random = new Dice(seed * 5 + 2);
+  const multifd = Array.from({ length: random.pick([1, 2, 2, 3, 5]) }, () => random.pick([0, 0, 0.1, 1, 10]));
+  // Without a return path a source cannot know that its channels were never all there.
+  const withAll = (list: readonly string[]) => [...new Set([...list, 'return-path', 'multifd'])];
+  const channel = () => (random.percent(70) ? { channel: random.below(multifd.length + 1) } : {});
+  const { capabilities, parameters, incidents } = schedule;
+  const more = Array.from({ length: random.pick([0, 1, 1, 2]) }, () => ({
+    on: trigger(random),
+    effect: networkEffect(random),
+  }));
+  return {
+    ...schedule,
+    multifd,
+    capabilities: {
+      source: withAll(capabilities.source),
+      destination: random.percent(97) ? withAll(capabilities.destination) : capabilities.destination,
+    },
+    parameters: { ...parameters, 'multifd-channels': multifd.length },
+    incidents: [...incidents, ...more].map(({ on: when, effect }) => ({
+      on: when,
+      effect: NETWORK.has(effect.do) ? ({ ...effect, ...channel() } as Effect) : effect,
+    })),
+  };
+}
+
+const NETWORK: ReadonlySet<string> = new Set(['reset', 'finish', 'silence', 'silence-one', 'stall', 'slow']);
 
 function trigger(random: Dice): Trigger {
   const since = random.pick([

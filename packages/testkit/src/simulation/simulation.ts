@@ -61,7 +61,8 @@ export class Simulation {
   readonly #stage: Stage;
   readonly #options: SimulationOptions;
   readonly #waiting: Set<Incident>;
-  #connection: SimConnection | undefined;
+  /** Connections of the latest attempt, the main one first. */
+  #channels: (SimConnection | undefined)[] = [];
   #writesPerMs: number;
   /** Parts of a write that are due. */
   #due = 0;
@@ -87,8 +88,10 @@ export class Simulation {
     this.#judge = new Judge(this.#source, this.#destination, this.#oldState, (text) => this.#trace(text));
     this.#writesPerMs = schedule.guest.writesPerMs;
     this.#waiting = new Set(schedule.incidents);
-    this.#network.onConnection = (connection) => {
-      this.#connection = connection;
+    this.#network.extraMs = schedule.multifd ?? [];
+    this.#network.onConnection = (connection, multifd) => {
+      if (multifd === undefined) this.#channels = [connection];
+      else this.#channels[multifd + 1] = connection;
       this.#reached('connection');
     };
     this.#loop.onAdvance = (from, to) => this.#guest(to - from);
@@ -178,14 +181,14 @@ export class Simulation {
     this.#reached('start');
     await this.#settle();
     this.#quiet = true;
-    this.#judge.verdict(this.#connection?.there);
+    this.#judge.verdict(this.#channels[0]?.there);
     const clean = this.#judge.violations.length === 0;
-    if (clean) this.#judge.leftovers(this.#channels(), this.#options.listeners ?? (() => 0));
+    if (clean) this.#judge.leftovers(this.#ends(), this.#options.listeners ?? (() => 0));
     this.violations.push(...this.#judge.violations);
     if (clean && schedule.after === 'onward') await this.#onward();
   }
 
-  #channels() {
+  #ends() {
     return this.#network.connections.flatMap(({ ends }) => ends);
   }
   #at(ms: number, callback: () => void): void {
@@ -239,7 +242,7 @@ export class Simulation {
         this.#at(on.ms, () => this.#apply(effect));
         continue;
       }
-      const link = this.#connection?.[on.bytes.direction];
+      const link = this.#channels[channelOf(effect)]?.[on.bytes.direction];
       link?.watch(link.delivered + on.bytes.count, () => this.#apply(effect));
     }
   }
@@ -247,7 +250,7 @@ export class Simulation {
   #apply(effect: Effect): void {
     if (this.#quiet) return;
     this.#trace(`schedule: ${JSON.stringify(effect)}`);
-    const connection = this.#connection;
+    const connection = this.#channels[channelOf(effect)];
     switch (effect.do) {
       case 'reset':
         connection?.reset();
@@ -374,4 +377,8 @@ export class Simulation {
     } else if (connections === this.#network.connections.length)
       this.violations.push('a migration without a connection');
   }
+}
+
+function channelOf(effect: Effect): number {
+  return 'channel' in effect ? (effect.channel ?? 0) : 0;
 }
