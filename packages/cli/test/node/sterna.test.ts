@@ -64,13 +64,18 @@ it('says with its exit code how a migration ended', async () => {
 
 it('lists and checks plugins', async () => {
   writeFileSync(shop.path('bad.ts'), 'export default 1;');
-  const checked = await shop.run('sterna', 'plugin', 'check', TOY, './bad.ts', '--json');
+  writeFileSync(
+    shop.path('good.ts'),
+    "import { definePlugin } from '@sterna/core';\nexport default definePlugin({ name: 'nothing' });\n",
+  );
+  const checked = await shop.run('sterna', 'plugin', 'check', './good.ts', './bad.ts', '--json');
   expect(checked.code).toBe(2);
   expect(JSON.parse(checked.out)).toMatchObject([
-    { ok: true, name: 'toy-machine', devices: ['toy-ticker'] },
+    { ok: true, name: 'nothing', devices: [] },
     { ok: false, code: 'STERNA_ERR_PLUGIN_LOAD' },
   ]);
   expect((await shop.run('sterna', 'plugin', 'list')).out).toContain('machine microvm');
+  expect((await shop.run('sterna', 'plugin', 'info', TOY)).out).toMatch(/device toy-ticker \(sysbus\): Prints a line/);
 });
 
 it('refuses what it does not know', async () => {
