@@ -8,7 +8,7 @@ describe('npm create sterna-plugin, in an empty folder against the packed packag
   beforeAll(async () => {
     registry = await PackedRegistry.start();
   }, 300_000);
-  afterAll(() => registry?.[Symbol.asyncDispose]());
+  afterAll(() => registry?.[Symbol.asyncDispose](), 60_000);
 
   it.each(['block-driver', 'cpu'])('%s: compiles, and its tests are green at once', async (kind) => {
     const created = await registry.run(`npm create sterna-plugin@latest my-${kind} -- --kind ${kind} --name blink-led`);
