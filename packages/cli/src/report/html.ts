@@ -81,7 +81,7 @@ function facts(summary: MigrationSummary): string {
   return `${paragraphs.join('\n')}\n<dl class="figures">${list2}</dl>`;
 }
 
-function ram({ windows, passes: list, endMs }: MigrationSummary): string {
+function ram({ windows, passes: list, totalMs }: MigrationSummary): string {
   const points = [
     ...list.map(({ begin, remaining }) => [begin, remaining] as const),
     ...windows.map(({ t, remaining }) => [t, remaining] as const),
@@ -93,7 +93,7 @@ function ram({ windows, passes: list, endMs }: MigrationSummary): string {
     description: `It begins with ${sizeText(points[0]![1])} and is looked through ${list.length} times; the table of passes has the figures.`,
     series: [{ name: 'to be sent', style: 'a', points }],
     marks: list.map(({ pass, begin }) => ({ t: begin, label: `pass ${pass}` })),
-    end: endMs,
+    end: totalMs,
     value: sizeText,
     sizes: true,
   });
@@ -105,7 +105,7 @@ function ram({ windows, passes: list, endMs }: MigrationSummary): string {
 }
 
 function rates(summary: MigrationSummary): string {
-  const { windows, passes: list, dirtied, endMs } = summary;
+  const { windows, passes: list, dirtied, totalMs } = summary;
   if (windows.length < 2) return '';
   const chart = lineChart({
     id: 'rates',
@@ -124,7 +124,7 @@ function rates(summary: MigrationSummary): string {
       },
     ],
     marks: list.map(({ pass, begin }) => ({ t: begin, label: `pass ${pass}` })),
-    end: endMs,
+    end: totalMs,
     value: (value) => `${sizeText(value)}/s`,
     sizes: true,
   });
@@ -153,18 +153,18 @@ function rates(summary: MigrationSummary): string {
   );
 }
 
-function throttled({ windows, throttle, endMs }: MigrationSummary): string {
+function throttled({ windows, throttle, totalMs }: MigrationSummary): string {
   if (throttle.length === 0) return '';
   const points: [number, number][] = [[0, 0]];
   for (const { t, percentage } of throttle) points.push([t, points.at(-1)![1]], [t, percentage]);
-  points.push([endMs, points.at(-1)![1]]);
+  points.push([totalMs, points.at(-1)![1]]);
   const chart = lineChart({
     id: 'throttle',
     title: 'How much the guest was slowed down, over time',
     description: `Up to ${Math.max(...throttle.map(({ percentage }) => percentage))} percent of the time, in ${windows.length} windows.`,
     series: [{ name: 'slowed down', style: 'c', points }],
     marks: [],
-    end: endMs,
+    end: totalMs,
     value: (value) => `${Math.round(value)} %`,
     sizes: false,
     least: 100,

@@ -28,7 +28,6 @@ const trace = (side: string, records: readonly object[], header: object = {}): T
         by: 'test',
         date: '2026-11-21',
         channel: 'unix:/m',
-        connected: 2,
         capabilities: ['events'],
         ...header,
       },
@@ -42,7 +41,7 @@ const trace = (side: string, records: readonly object[], header: object = {}): T
 const SOURCE = trace(
   'source',
   [
-    { type: 'status', t: 0, status: 'setup' },
+    { type: 'status', t: -2, status: 'setup' },
     { type: 'ping', t: 3, value: 1 },
     { type: 'pong', t: 5, value: 1 },
     { type: 'status', t: 6, status: 'active' },
@@ -86,7 +85,7 @@ const DESTINATION = trace('destination', [
 describe('a report', () => {
   it('measures the pause from the stop here to the start there', () => {
     const summary = summarize({ source: SOURCE, destination: DESTINATION });
-    expect(summary).toMatchObject({ status: 'completed', pauseMs: 10, pauseOfBoth: true, totalMs: 231, connectMs: 2 });
+    expect(summary).toMatchObject({ status: 'completed', pauseMs: 10, pauseOfBoth: true, totalMs: 233, connectMs: 2 });
     expect(summary.alignment).toEqual({ offset: -1000, uncertainty: 1, pings: 1 });
     expect(summary.dirtied).toEqual([{ from: 7, to: 210, rate: (400 * 4096 * 1000) / 203 }]);
     expect(summarize({ source: SOURCE })).toMatchObject({ pauseMs: 12, pauseOfBoth: false });
@@ -96,7 +95,7 @@ describe('a report', () => {
   it('is a text with every pass and step', () => {
     const text = reportText(summarize({ source: SOURCE, destination: DESTINATION }));
     expect(text).toContain(
-      'completed in 231 ms, the guest stood still for 10.00 ms until it ran on at the destination',
+      'completed in 233 ms, the guest stood still for 10.00 ms until it ran on at the destination',
     );
     expect(text).toContain('times of the destination are exact to 1.00 ms (1 ping)');
     expect(text).toMatch(/^ +2 +210 ms +16\.00 ms +400 /m);

@@ -46,7 +46,7 @@ export function readTrace(text: string, name: string): Trace {
     records.push(record as unknown as TraceRecord);
   }
   return {
-    header: { by: '', date: '', channel: '', connected: 0, capabilities: [], ...header } as TraceHeader,
+    header: { by: '', date: '', channel: '', capabilities: [], ...header } as TraceHeader,
     records,
     complete: records.at(-1)?.type === 'end',
   };

@@ -63,13 +63,13 @@ export class TraceRecorder implements MigrationProbe {
 
   begin({ side, channel, capabilities, counters }: AttemptFacts): void {
     const { now, date, by, machine } = this.#options;
-    this.#clock = this.#early[0]?.at ?? now();
+    this.#clock = now();
     this.#begun = true;
     this.#first = true;
     this.#counters = counters;
     this.#parts.clear();
     this.#section = undefined;
-    this.#handedOver = now();
+    this.#handedOver = this.#clock;
     const header: TraceHeader = {
       type: 'trace',
       version: TRACE_VERSION,
@@ -79,7 +79,6 @@ export class TraceRecorder implements MigrationProbe {
       date: date().toISOString(),
       clock: this.#clock,
       channel,
-      connected: now() - this.#clock,
       capabilities,
     };
     this.#lines = [header];

@@ -1,7 +1,7 @@
 /**
  * A trace of one side of one migration: a file with one JSON object in each line. The first line is a {@link TraceHeader};
- * every other one has `type` and `t`. Times are ms of the machine's injected monotonic clock since the header, so two
- * traces are brought together by their pings (see `align.ts`), never by the date.
+ * every other one has `type` and `t`. Times are ms of the machine's injected monotonic clock since the channel was there
+ * (negative before), so two traces are brought together by their pings (see `align.ts`), never by the date.
  *
  * A reader leaves out what it does not know: members and types may be added. What changes the meaning of one that is here
  * raises {@link TRACE_VERSION}.
@@ -27,8 +27,6 @@ export interface TraceHeader {
   readonly clock: number;
   /** What the channel is called, and capabilities that are on. */
   readonly channel: string;
-  /** When the channel was there. */
-  readonly connected: number;
   readonly capabilities: readonly string[];
 }
 

@@ -53,9 +53,8 @@ export interface MigrationSummary {
   readonly capabilities: readonly string[];
   readonly sides: readonly MigrationSide[];
   readonly complete: boolean;
-  /** From the channel to the end; the end of the timeline, which begins before there is a channel. */
+  /** From the channel to the end. */
   readonly totalMs: number;
-  readonly endMs: number;
   /** How long it took to get the channel. */
   readonly connectMs: number;
   readonly setupMs?: number;
@@ -141,9 +140,8 @@ export function summarize(traces: { readonly source?: Trace; readonly destinatio
     capabilities: main.header.capabilities,
     sides: SIDES.filter((side) => traces[side] !== undefined),
     complete: [source, destination].every((trace) => trace?.complete !== false),
-    totalMs: (main.records.at(-1)?.t ?? 0) - main.header.connected,
-    endMs: main.records.at(-1)?.t ?? 0,
-    connectMs: main.header.connected,
+    totalMs: main.records.at(-1)?.t ?? 0,
+    connectMs: Math.max(0, -(main.records[0]?.t ?? 0)),
     ...(end?.setupTime === undefined ? {} : { setupMs: end.setupTime }),
     ...(pauseMs === undefined ? {} : { pauseMs }),
     pauseOfBoth: both,

@@ -151,7 +151,6 @@ describe('clocks', () => {
         date: '',
         clock: 0,
         channel: '',
-        connected: 0,
         capabilities: [],
       },
       records: [],
