@@ -92,15 +92,15 @@ describe.skipIf(reason !== '')(`core files of a guest beside those of QEMU ${rea
 
   it('are opened by gdb, which finds both vCPUs and memory', async () => {
     const path = await dump(ours, 'for-gdb', { paging: true });
-    const code = readCore(path).memory(0x100200n, 4).match(/../g)!;
-    const commands = ['info threads', 'thread 1', 'info registers rip', 'x/4xb 0x100200'];
+    const code = readCore(path).memory(0x400000n, 4).match(/../g)!;
+    const commands = ['info threads', 'thread 1', 'info registers rip', 'x/4xb 0xffff900000000000'];
     const run = spawnSync('gdb', ['-nx', '-batch', ...commands.flatMap((line) => ['-ex', line]), '-core', path], {
       encoding: 'utf8',
       timeout: 60_000,
     });
     expect(run.stdout).toMatch(/LWP 1[\s\S]*LWP 2/);
     expect(run.stdout).toMatch(/^rip\s+0x1[0-9a-f]{5}\b/m);
-    expect(run.stdout).toMatch(new RegExp(`0x100200:\\s+${code.map((byte) => `0x${byte}`).join('\\s+')}`));
+    expect(run.stdout).toMatch(new RegExp(`0xffff900000000000:\\s+${code.map((byte) => `0x${byte}`).join('\\s+')}`));
   });
 
   it('in the background are announced, and told of by query-dump', async () => {

@@ -189,14 +189,12 @@ export function parseIcount(text: string): number {
   return Number(shift);
 }
 
-/** `-machine accel=LIST`: tcg is the name under which our engine goes. */
+/** `-machine accel=LIST`: the first that is there is taken, and tcg is the name under which our engine goes. */
 export function checkAccelerator(text: string, option: string): void {
-  for (const name of text.split(':')) {
-    if (name === 'tcg') return;
-    if (name !== '')
-      throw unsupported(option, `accelerator '${name}' is not supported; there is only tcg, the name of this engine`);
-  }
-  throw badValue(option, 'the name of the accelerator is missing');
+  const names = text.split(':').filter((name) => name !== '');
+  if (names.includes('tcg')) return;
+  if (names.length === 0) throw badValue(option, 'the name of the accelerator is missing');
+  throw unsupported(option, `accelerator '${names[0]}' is not supported; there is only tcg, the name of this engine`);
 }
 
 /**

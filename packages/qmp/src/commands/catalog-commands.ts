@@ -16,6 +16,9 @@ export function cpuTypeName(model: string): string {
   return `${model}-x86_64-cpu`;
 }
 
+/** The empty machine, which has neither processors nor RAM. */
+const NONE = 'none';
+
 function machineInfo(type: MachineType) {
   return {
     name: type.name,
@@ -23,8 +26,9 @@ function machineInfo(type: MachineType) {
     'hotpluggable-cpus': false,
     'numa-mem-supported': false,
     deprecated: false,
-    'default-cpu-type': cpuTypeName(type.defaultCpu.name),
-    'default-ram-id': `${type.name}.ram`,
+    ...(type.name === NONE
+      ? {}
+      : { 'default-cpu-type': cpuTypeName(type.defaultCpu.name), 'default-ram-id': `${type.name}.ram` }),
     acpi: Object.hasOwn(type.properties, 'acpi'),
   };
 }

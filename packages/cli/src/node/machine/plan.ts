@@ -127,7 +127,7 @@ function consoles(options: SystemOptions): Pick<MachinePlan, 'serials' | 'monito
   const defaultSerial = !nodefaults && serials.length === 0;
   const defaultMonitor = !nodefaults && options.defaultMonitor;
   if (!nographic) return { serials: defaultSerial ? ['null'] : serials, monitors };
-  if (options.daemonize)
+  if (options.daemonize && (defaultSerial || defaultMonitor))
     throw new ConfigError('STERNA_ERR_OPTION_VALUE', '-nographic needs the terminal that -daemonize gives up');
   if (defaultSerial) return { serials: [defaultMonitor ? 'mon:stdio' : 'stdio'], monitors };
   const own: MonitorOption = { mode: 'readline', chardev: 'stdio', pretty: false, origin: '-nographic' };

@@ -181,6 +181,11 @@ function qomTypes(registry: PluginRegistry): readonly QomType[] {
         properties: () => classOf(properties),
       }),
     ),
+    { name: 'accel', parent: 'object', abstract: true },
+    { name: 'tcg-accel', parent: 'accel' },
+    // Nobody can make one, but libvirt asks for its properties and does not expect that there is none.
+    { name: 'memory-backend', parent: 'object', abstract: true },
+    { name: 'memory-backend-file', parent: 'memory-backend', abstract: true },
     { name: 'chardev', parent: 'object', abstract: true },
     ...registry.objects.map(
       ({ descriptor }): QomType => ({
