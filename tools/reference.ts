@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type DeviceType, describeProperties, ERROR_CODES, isVmStateTable, type VmState } from '@sterna/core';
 import { vfioStub } from '@sterna/device-vfio-stub';
 import { microvm } from '@sterna/machine-microvm';
+import { qmpPage } from './qmp-page.ts';
 import { migrationQmpPage } from './reference/migration-qmp.ts';
 
 const folder = join(import.meta.dirname, '../docs/reference');
@@ -70,6 +71,7 @@ const pages: Readonly<Record<string, string>> = {
   'errors.md': errorsPage(),
   'microvm.md': machinePage(),
   'migration-qmp.md': migrationQmpPage(),
+  'qmp.md': qmpPage(),
 };
 let stale = false;
 for (const [name, text] of Object.entries(pages)) {
