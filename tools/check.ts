@@ -24,6 +24,7 @@ const steps: readonly (readonly [name: string, command: string, ...args: string[
   ...testConfigs.map((path) => [`types of ${path}`, bin('tsc'), '-p', path] as const),
   ['types of tools, tests and samples', bin('tsc'), '-p', 'tsconfig.tools.json'],
   ['packages', process.execPath, join(root, 'tools/packages.ts')],
+  ['API report', process.execPath, '-C', '@sterna/source', join(root, 'tools/api-report.ts'), '--check'],
   ['dependency rules', bin('depcruise'), 'packages', 'plugins'],
   ['generated reference pages', process.execPath, '-C', '@sterna/source', join(root, 'tools/reference.ts'), '--check'],
   ['docs', bin('typedoc')],

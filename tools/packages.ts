@@ -1,6 +1,11 @@
-/** Each package says what it needs: imports against `dependencies` and project references, and the files of a tarball. */
+/**
+ * Each package says what it needs: imports against `dependencies` and project references, and the files of a tarball. What
+ * `tsc -b` has built is looked at as publishing would.
+ */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 
 interface Manifest {
   readonly name: string;
@@ -50,6 +55,11 @@ function faults(folder: string, version: string, folderOf: ReadonlyMap<string, s
   return found.map((text) => `${folder}: ${text}`);
 }
 
+async function publishingFaults(folder: string): Promise<string[]> {
+  const { messages, pkg } = await publint({ pkgDir: join(root, folder), pack: false });
+  return messages.map((message) => `${folder}: ${formatMessage(message, pkg, { color: false }) ?? message.code}`);
+}
+
 const folders = ['packages', 'plugins'].flatMap((base) =>
   readdirSync(join(root, base), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -60,5 +70,6 @@ const folderOf = new Map(
 );
 const { version } = JSON.parse(read('lerna.json')) as { version: string };
 const all = folders.flatMap((folder) => faults(folder, version, folderOf));
+for (const folder of folders) all.push(...(await publishingFaults(folder)));
 for (const text of all) console.error(text);
 process.exitCode = all.length > 0 ? 1 : 0;
