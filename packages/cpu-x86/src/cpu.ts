@@ -76,6 +76,11 @@ export class X86Cpu implements EngineCpu {
     return s.getSigned('budget') - s.getSigned('icLeft') - s.getSigned('icRest');
   }
 
+  /** Pages that it was the first to write to since they were looked at; see core's VCpu. */
+  get dirtied(): number {
+    return this.state.get('dirtied');
+  }
+
   /** True after HLT until an event. */
   get halted(): boolean {
     return this.state.get('halted') !== 0;

@@ -194,6 +194,10 @@ class X86VCpu implements VCpu {
     return this.#core.executed;
   }
 
+  get dirtied(): number {
+    return this.#core.dirtied;
+  }
+
   get halted(): boolean {
     return this.#core.halted;
   }

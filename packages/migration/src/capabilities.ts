@@ -39,7 +39,6 @@ export const CAPABILITY_OBSTACLES: Readonly<Partial<Record<CapabilityName, strin
   'background-snapshot': 'background snapshots have not landed yet',
   'zero-copy-send': 'this host offers no zero-copy sockets',
   'postcopy-preempt': 'postcopy has not landed yet',
-  'dirty-limit': 'this engine has no KVM dirty ring',
 };
 
 /** Those that QEMU had once; who still asks for them is told. */

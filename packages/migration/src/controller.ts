@@ -3,6 +3,7 @@ import { isLive, SternaError } from '@sterna/core';
 import { Attempt } from './attempt.ts';
 import { Capabilities } from './capabilities.ts';
 import { runDestination } from './destination/destination.ts';
+import { DirtyLimits } from './dirty-limit/dirty-limits.ts';
 import { MigrationCancelled, MigrationStateError, messageOf, TransportError } from './errors.ts';
 import type { MigrationHost } from './host.ts';
 import type { MigrationCounters, MigrationInfo } from './info.ts';
@@ -73,6 +74,8 @@ export class MigrationController {
   readonly #options: ControllerOptions;
   readonly #wire: WireProperties;
   readonly #rehearsal: Rehearsal;
+  /** Limits on how fast vCPUs dirty memory, by the user and by migrations. */
+  readonly dirtyLimits: DirtyLimits;
   #parameters: MigrationParameters = defaultParameters();
   #outgoing: Outgoing | undefined;
   #incoming: Incoming | undefined;
@@ -81,6 +84,7 @@ export class MigrationController {
     this.#host = host;
     this.#options = options;
     this.#rehearsal = new Rehearsal(host, options.pace);
+    this.dirtyLimits = new DirtyLimits(host, options.pace);
     this.#wire = wireProperties(options.wire ?? 'compat', options.wireOverrides);
     this.#parameters['zero-page-detection'] = this.#wire.zeroPageDetection;
     host.followMigration?.(() => isMigrating(this.#outgoing?.attempt.status.value ?? 'none'));
@@ -140,6 +144,11 @@ export class MigrationController {
   checkMigrate(to?: MigrationAddress): void {
     const { runState } = this.#host;
     checkAddress(this.capabilities, to);
+    if (this.capabilities.has('dirty-limit') && this.#host.dirtying === undefined)
+      throw new SternaError(
+        'STERNA_ERR_CAPABILITY',
+        'migration capability dirty-limit needs CPUs that count the pages that they dirty',
+      );
     if (this.migrating) throw new MigrationStateError('a migration is in progress already');
     if (runState === 'inmigrate') throw new MigrationStateError('this machine waits for an incoming migration');
     if (runState === 'postmigrate') throw new MigrationStateError('the guest of this machine has moved away already');
@@ -193,6 +202,7 @@ export class MigrationController {
       parameters: () => this.#parameters,
       pace: this.#options.pace,
       rehearsal: this.#rehearsal,
+      dirtyLimits: this.dirtyLimits,
       attempt,
       ...(probe === undefined ? {} : { probe }),
     });
@@ -398,6 +408,9 @@ export class MigrationController {
       ...(completed ? {} : { remaining: Math.max(counters.pending, counters.remaining) }),
       ...(this.capabilities.has('xbzrle')
         ? { 'xbzrle-cache': counters.xbzrle.stats(this.#parameters['xbzrle-cache-size']) }
+        : {}),
+      ...(this.capabilities.has('dirty-limit') && this.dirtyLimits.active
+        ? { 'dirty-limit-throttle-time-per-round': this.dirtyLimits.longestRestUs }
         : {}),
       'total-time': total,
       'setup-time': Math.round(counters.setupTime ?? 0),

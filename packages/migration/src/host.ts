@@ -14,6 +14,7 @@ import type {
   RunState,
   WasmMemory,
 } from '@sterna/core';
+import type { DirtyingCpus } from './dirty-limit/dirty-limits.ts';
 
 /** What identifies a section. */
 export interface SectionName {
@@ -100,6 +101,9 @@ export interface MigrationHost {
 
   /** Keeps vCPUs from running in this percentage of the time, 0 to 99; absent where there is nothing to slow down. */
   throttle?(percentage: number): void;
+
+  /** vCPUs whose writing can be limited; absent where they do not count what they write. */
+  readonly dirtying?: DirtyingCpus | undefined;
 
   /** True where code is slow when it first runs: what the guest would have to wait for is then rehearsed while it runs. */
   readonly slowAtFirst?: boolean;

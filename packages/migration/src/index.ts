@@ -1,5 +1,6 @@
 export * from './capabilities.ts';
 export * from './controller.ts';
+export * from './dirty-limit/dirty-limits.ts';
 export * from './dirty-rate/dirty-rate-meter.ts';
 export * from './dirty-rate/types.ts';
 export * from './errors.ts';

@@ -39,6 +39,8 @@ export interface MigrationInfo {
   readonly downtime?: number;
   readonly 'expected-downtime'?: number;
   readonly 'cpu-throttle-percentage'?: number;
+  /** Longest time in µs that a vCPU had to rest in the last period, with capability dirty-limit. */
+  readonly 'dirty-limit-throttle-time-per-round'?: number;
   readonly 'error-desc'?: string;
   readonly 'blocked-reasons'?: readonly string[];
   readonly 'socket-address'?: readonly ListeningAddress[];

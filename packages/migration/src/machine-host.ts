@@ -10,6 +10,7 @@ import {
   type RunState,
   type WasmMemory,
 } from '@sterna/core';
+import type { DirtyingCpus } from './dirty-limit/dirty-limits.ts';
 import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from './host.ts';
 import { Pace } from './pace.ts';
 import { bufferAreaSize } from './ram/blocks.ts';
@@ -107,6 +108,16 @@ export class MachineMigrationHost implements MigrationHost {
   }
   throttle(percentage: number): void {
     this.#machine.loop.throttle = percentage;
+  }
+  get dirtying(): DirtyingCpus | undefined {
+    const { cpus, loop } = this.#machine;
+    if (cpus.some((cpu) => cpu.dirtied === undefined)) return undefined;
+    return {
+      count: cpus.length,
+      dirtied: (index) => cpus[index]!.dirtied!,
+      limit: (index, pagesPerSecond) => loop.limitDirtying(cpus[index]!, pagesPerSecond),
+      takeLongestRest: () => loop.takeLongestRest(),
+    };
   }
   decide(estimate: MigrationEstimate): MigrationDecision | undefined {
     return this.#machine.hooks.migrationRound.call(estimate);

@@ -11,6 +11,7 @@ import type {
 } from '@sterna/core';
 import type {
   CapabilityStatus,
+  DirtyLimits,
   DirtyRateMeter,
   MigrationInfo,
   MigrationParameters,
@@ -212,6 +213,9 @@ export type MonitorObjects = Pick<UserObjects, 'add' | 'remove' | 'list'>;
 /** The measurement of the dirty rate, as monitors command it. All errors are thrown as `SternaError`. */
 export type MonitorDirtyRate = Pick<DirtyRateMeter, 'start' | 'query'>;
 
+/** Limits on how fast vCPUs dirty memory, as monitors command them. All errors are thrown as `SternaError`. */
+export type MonitorDirtyLimits = Pick<DirtyLimits, 'set' | 'cancel' | 'query'>;
+
 /** Snapshots of a machine, as monitors command them. All errors are thrown as `SternaError`. */
 export type MonitorSnapshots = Pick<Snapshots, 'save' | 'load' | 'remove' | 'list'>;
 
@@ -247,6 +251,8 @@ export interface MonitorTarget {
   readonly jobs?: JobList;
   /** Absent where nothing measures. */
   readonly dirtyRate?: MonitorDirtyRate;
+  /** Absent where it cannot be limited how fast vCPUs dirty memory. */
+  readonly dirtyLimits?: MonitorDirtyLimits;
   /** Absent where nobody makes any. */
   readonly objects?: MonitorObjects;
   /** Absent where there are none. */

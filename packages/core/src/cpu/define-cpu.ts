@@ -66,6 +66,11 @@ export interface VCpu {
   run(budget: number, contended?: boolean): CpuExit;
   /** Instructions executed since `run` was entered; exact inside MMIO, port and MSR callbacks. */
   readonly executed: number;
+  /**
+   * Pages that it was the first to write to since their flag {@link PAGE_CLEAN_LIMIT} was set; counts up and begins anew at
+   * 2^32. Absent when the CPU does not count.
+   */
+  readonly dirtied?: number;
   /** True after a halt instruction, until an event. */
   readonly halted: boolean;
   /** True when a halted CPU has something to deliver, so that it must run again. */

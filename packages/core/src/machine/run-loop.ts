@@ -15,6 +15,14 @@ const TURN_NS = 1e6;
  * needs a moment of each millisecond, and not slow it down at all.
  */
 const RUN_NS = 1e7;
+/** Time for which a vCPU with a limit on dirtying may save up what it has not dirtied. */
+const SAVED_NS = 1e7;
+/** Instructions in a slice of such a vCPU: one that writes to a page with every second one must not do so for long. */
+const LIMITED_SLICE = { least: 64, most: 10_000 };
+/** Pages that it may dirty in a slice, as a share of those of a second. */
+const SLICE_SHARE = 0.002;
+/** Longest rest of all vCPUs at once: timers and others' interrupts wait no longer than this. */
+const MAX_REST_NS = 1e7;
 /** Longest sleep; a host timer cannot be longer than this anyway. */
 const MAX_SLEEP_MS = 2 ** 30;
 
@@ -28,6 +36,19 @@ export interface RunLoopEvents {
   debugStop(cpu: VCpu): void;
   /** Something threw inside a slice: an error of ours, never of the guest. */
   failed(error: unknown): void;
+}
+
+/** How fast a vCPU may dirty memory. */
+interface DirtyQuota {
+  readonly nsPerPage: number;
+  /** Instructions of its next slice: it should not dirty much more than its share of pages. */
+  slice: number;
+  /** What its counter was when it was last looked at. */
+  seen: number;
+  /** Host time until which it gets no slice. */
+  restUntil: number;
+  /** Longest time it had to rest since it was asked for, in ns. */
+  longestRest: number;
 }
 
 /**
@@ -54,6 +75,7 @@ export class RunLoop {
   asleep = false;
   /** vCPUs that wait for a page; any {@link wake} lets them try again. */
   readonly #waiting = new Set<VCpu>();
+  readonly #quotas = new Map<VCpu, DirtyQuota>();
   #throttle = 0;
   /** Host time at which the last pause ended. */
   #ranSince = 0;
@@ -87,6 +109,34 @@ export class RunLoop {
     if (this.#pausedAt === undefined) return;
     this.#pausedAt = undefined;
     this.wake();
+  }
+
+  /**
+   * Lets a vCPU dirty so many pages in a second of host time: one that has dirtied more rests until it fits. Only pages count
+   * that carry the flag {@link PAGE_CLEAN_LIMIT}, once each time they do. Undefined takes the limit away.
+   *
+   * @throws RangeError when it is not positive; TypeError when the vCPU does not count
+   */
+  limitDirtying(cpu: VCpu, pagesPerSecond: number | undefined): void {
+    if (pagesPerSecond === undefined) {
+      if (this.#quotas.delete(cpu)) this.wake();
+      return;
+    }
+    if (!(pagesPerSecond > 0)) throw new RangeError(`a limit of ${pagesPerSecond} pages`);
+    if (cpu.dirtied === undefined) throw new TypeError('this vCPU does not count the pages that it dirties');
+    const restUntil = this.#host.monotonicNs();
+    const { least: slice } = LIMITED_SLICE;
+    this.#quotas.set(cpu, { nsPerPage: 1e9 / pagesPerSecond, slice, seen: cpu.dirtied, restUntil, longestRest: 0 });
+  }
+
+  /** Longest time in ns that a vCPU had to rest for its limit since this was last asked. */
+  takeLongestRest(): number {
+    let longest = 0;
+    for (const quota of this.#quotas.values()) {
+      longest = Math.max(longest, quota.longestRest);
+      quota.longestRest = 0;
+    }
+    return longest;
   }
 
   start(): void {
@@ -131,12 +181,15 @@ export class RunLoop {
     if (!this.#running) return;
     this.#inTurn = true;
     let sleepNs = 0;
+    let restNs = 0;
     try {
       const end = this.#host.monotonicNs() + TURN_NS;
       do {
         this.#clock.timers.run(this.#clock.now());
         const cpu = this.#pick();
         if (cpu === undefined) {
+          restNs = this.#restLeft();
+          if (restNs > 0) break;
           sleepNs = this.#clock.idle();
           if (sleepNs > 0) break;
           continue;
@@ -151,6 +204,10 @@ export class RunLoop {
     }
     if (!this.#running) return;
     if (this.#throttle > 0 && this.#pause()) return;
+    if (restNs > 0) {
+      this.#rest(restNs);
+      return;
+    }
     if (sleepNs > 0) this.#sleepFor(sleepNs);
     else this.#schedule();
   }
@@ -180,6 +237,37 @@ export class RunLoop {
     return true;
   }
 
+  /** Charges a vCPU for the pages that it has dirtied in its slice. */
+  #charge(cpu: VCpu, quota: DirtyQuota): void {
+    const pages = (cpu.dirtied! - quota.seen) >>> 0;
+    quota.seen = cpu.dirtied!;
+    const share = Math.max(1, (SLICE_SHARE * 1e9) / quota.nsPerPage);
+    const wanted = pages > share ? Math.floor((cpu.executed * share) / pages) : quota.slice * 2;
+    quota.slice = Math.min(LIMITED_SLICE.most, Math.max(LIMITED_SLICE.least, wanted));
+    if (pages === 0) return;
+    const now = this.#host.monotonicNs();
+    quota.restUntil = Math.max(quota.restUntil, now - SAVED_NS) + pages * quota.nsPerPage;
+    quota.longestRest = Math.max(quota.longestRest, quota.restUntil - now);
+  }
+
+  /** Time until the first vCPU that rests, and has something to do, may go on. */
+  #restLeft(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const [cpu, { restUntil }] of this.#quotas) if (this.#hasSlices(cpu)) first = Math.min(first, restUntil);
+    return first === Number.POSITIVE_INFINITY ? 0 : Math.max(0, first - this.#host.monotonicNs());
+  }
+
+  /** Nobody runs for a while; devices go on as in the pauses of a throttled machine. */
+  #rest(ns: number): void {
+    this.#pausedAt = this.#host.monotonicNs();
+    this.#sleep = this.#loop.after(Math.max(1, Math.round(Math.min(ns, MAX_REST_NS) / 1e6)), () => {
+      this.#sleep = undefined;
+      this.#pausedAt = undefined;
+      this.#elapse();
+      this.#turn();
+    });
+  }
+
   /** Lets guest time catch up with a pause, with all timers that expired in it. */
   #elapse(): void {
     const clock = this.#clock;
@@ -195,24 +283,33 @@ export class RunLoop {
 
   #slice(cpu: VCpu): void {
     const clock = this.#clock;
+    const quota = this.#quotas.size === 0 ? undefined : this.#quotas.get(cpu);
     this.current = cpu;
     clock.beginSlice(cpu);
     let exit: CpuExit;
     try {
       const contended = this.#contended(cpu);
       const fast = contended ? 0 : Math.min(MAX_SLICE_INSTRUCTIONS, Math.floor(SLICE_NS / clock.nsPerInsn));
-      exit = cpu.run(clock.budget(Math.max(SLICE_INSTRUCTIONS, fast)), contended);
+      exit = cpu.run(clock.budget(quota?.slice ?? Math.max(SLICE_INSTRUCTIONS, fast)), contended);
     } finally {
       this.current = undefined;
       clock.endSlice(cpu.executed);
       this.executed += cpu.executed;
     }
+    if (quota !== undefined) this.#charge(cpu, quota);
     if (exit === CpuExit.SHUTDOWN) this.#events.cpuShutdown(cpu);
     else if (exit === CpuExit.PAGE_WAIT) this.#waiting.add(cpu);
     else if (exit === CpuExit.DEBUG) this.#events.debugStop(cpu);
   }
 
   #runnable(cpu: VCpu): boolean {
+    if (!this.#hasSlices(cpu)) return false;
+    const quota = this.#quotas.size === 0 ? undefined : this.#quotas.get(cpu);
+    return quota === undefined || quota.restUntil <= this.#host.monotonicNs();
+  }
+
+  /** Whether it gets slices as far as it is not resting. */
+  #hasSlices(cpu: VCpu): boolean {
     return !this.asleep && (!cpu.halted || cpu.hasWork()) && !this.held.has(cpu) && !this.#waiting.has(cpu);
   }
 

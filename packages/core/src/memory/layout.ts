@@ -51,3 +51,5 @@ export const PAGE_UNTOUCHED = 16;
 export const PAGE_CLEAN_DISPLAY = 32;
 /** Page flag: not written since a measurement of the dirty rate began. */
 export const PAGE_CLEAN_RATE = 64;
+/** Page flag: not written since vCPUs that have a limit on dirtying were last looked at. */
+export const PAGE_CLEAN_LIMIT = 128;

@@ -247,3 +247,89 @@ describe('a throttled RunLoop', () => {
     for (const wrong of [-1, 100, Number.NaN]) expect(() => (loop.throttle = wrong)).toThrow(RangeError);
   });
 });
+
+describe('a vCPU with a limit on dirtying', () => {
+  /** Slices of a millisecond; in each a vCPU dirties some pages. */
+  function limited(pagesPerSlice: readonly number[]) {
+    let ns = 0;
+    const slices = pagesPerSlice.map(() => 0);
+    const queue: (() => void)[] = [];
+    const timers: { at: number; callback: () => void }[] = [];
+    const host = { monotonicNs: () => ns, wallNs: () => 0n };
+    const clock = new MachineClock(new MachineMemory(65_536), host, { tscHz: 1e9 });
+    const cpus = pagesPerSlice.map((pages, index) => {
+      const cpu = Object.assign(new NotingCpu(index, []), { dirtied: 2 ** 32 - 5 });
+      cpu.act = () => {
+        ns += 1e6;
+        slices[index]!++;
+        cpu.dirtied = (cpu.dirtied + pages) >>> 0;
+        return CpuExit.BUDGET;
+      };
+      return cpu;
+    });
+    const hooks = {
+      soon: (callback: () => void) => void queue.push(callback),
+      after: (ms: number, callback: () => void) => {
+        const timer = { at: ns + ms * 1e6, callback };
+        timers.push(timer);
+        return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
+      },
+    };
+    const loop = new RunLoop(cpus as unknown as VCpu[], clock, host, hooks, {
+      afterSlice: () => true,
+      cpuShutdown: () => {},
+      debugStop: () => {},
+      failed: (error) => {
+        throw error;
+      },
+    });
+    loop.start();
+    const run = (ms: number) => {
+      for (const end = ns + ms * 1e6; ns < end; ) {
+        const next = queue.shift();
+        timers.sort((a, b) => b.at - a.at);
+        if (next !== undefined) next();
+        else if (timers.length === 0 || timers.at(-1)!.at > end) ns = end;
+        else {
+          const timer = timers.pop()!;
+          ns = Math.max(ns, timer.at);
+          timer.callback();
+        }
+      }
+    };
+    return { loop, cpus: cpus as unknown as VCpu[], slices, run };
+  }
+
+  it.each([
+    [10, 1000],
+    [100, 1000],
+    [3, 250],
+    [1, 5000],
+  ])('dirties %i pages in a slice and %i in a second', (pages, limit) => {
+    const { loop, cpus, slices, run } = limited([pages]);
+    loop.limitDirtying(cpus[0]!, limit);
+    run(10_000);
+    const wanted = Math.min(1000, limit / pages) * 10;
+    expect(Math.abs(slices[0]! - wanted)).toBeLessThanOrEqual(Math.max(2, wanted / 20));
+    expect(loop.takeLongestRest() > 0).toBe(wanted < 10_000);
+    expect(loop.takeLongestRest()).toBe(0);
+  });
+
+  it('rests while others run, and runs on when the limit is taken away', () => {
+    const { loop, cpus, slices, run } = limited([10, 10]);
+    loop.limitDirtying(cpus[0]!, 1000);
+    run(1000);
+    expect(slices[0]! / 100).toBeCloseTo(1, 0);
+    expect(slices[1]!).toBeGreaterThan(850);
+    loop.limitDirtying(cpus[0]!, undefined);
+    run(1000);
+    expect(slices[0]!).toBeGreaterThan(550);
+  });
+
+  it('refuses limits that are none, and CPUs that do not count', () => {
+    const { loop, cpus } = limited([1]);
+    for (const wrong of [0, -1, Number.NaN]) expect(() => loop.limitDirtying(cpus[0]!, wrong)).toThrow(RangeError);
+    const plain = new NotingCpu(0, []) as unknown as VCpu;
+    expect(() => loop.limitDirtying(plain, 5)).toThrow(TypeError);
+  });
+});

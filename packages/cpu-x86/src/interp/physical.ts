@@ -1,4 +1,4 @@
-import { MEMORY_LAYOUT, PAGE_CODE, PAGE_MAP_READ, PAGE_MAP_WRITE } from '@sterna/core';
+import { MEMORY_LAYOUT, PAGE_CLEAN_LIMIT, PAGE_CODE, PAGE_MAP_READ, PAGE_MAP_WRITE } from '@sterna/core';
 import type { Val } from '@sterna/wasm';
 import type { Machine } from '../semantics/machine.ts';
 import { type Micro, micro } from '../semantics/micro.ts';
@@ -15,6 +15,11 @@ export function hostAddress(m: Machine, entry: Val<'i32'>, low: Val<'i32'>): Val
   return m.or(m.and(entry, -4096), m.and(low, 0xfff));
 }
 
+/** A write to a page with these flags counts for this vCPU if it is the first since it was looked at. */
+export function countDirtied(m: Machine, flags: Val<'i32'>): void {
+  m.if(m.and(flags, PAGE_CLEAN_LIMIT), () => m.put('dirtied', m.add(m.get('dirtied'), 1)), undefined, false);
+}
+
 /**
  * Notes that RAM at a host address is being written outside a TLB write tag: clears the clean and untouched flags and drops
  * decoded code. Parameters: host address, bytes (within one page).
@@ -24,6 +29,7 @@ export const noteWrite: Micro = micro('note_write', ['i32', 'i32'], [], (m) => {
   const page = m.let(m.shrU(host, 12));
   const flags = m.let(m.load('i32.8u', page, MEMORY_LAYOUT.pageFlags));
   m.if(m.eqz(flags), () => m.return());
+  countDirtied(m, flags);
   const code = m.let(m.and(flags, PAGE_CODE));
   m.store('i32.8', page, code, MEMORY_LAYOUT.pageFlags);
   m.if(m.eqz(code), () => m.return());

@@ -5,7 +5,7 @@ import { type Micro, micro } from '../semantics/micro.ts';
 import { PAGE_WAIT, Vec } from '../semantics/vectors.ts';
 import { TLB, TLB_PLACE } from '../state/memory-map.ts';
 import { ACCESS, WALK, walk } from '../system/walk.ts';
-import { mapEntry } from './physical.ts';
+import { countDirtied, mapEntry } from './physical.ts';
 import { listEntry, TLB_GLOBAL, TLB_UNLISTED } from './tlb.ts';
 
 /** Bits beside the size (low half) in the last parameter of the access functions. */
@@ -85,6 +85,7 @@ export const translate: Micro = micro('translate', ['i64', 'i32'], ['i32'], (m) 
     false,
   );
   m.if(isWrite, () => {
+    countDirtied(m, flags);
     m.set(flags, m.and(flags, PAGE_CODE));
     m.store('i32.8', page, flags, MEMORY_LAYOUT.pageFlags);
   });

@@ -63,6 +63,7 @@ export const CORE_CELLS = cells({
   icRest: { type: 'i32', doc: 'Instructions of the budget beyond icLeft' },
   budget: { type: 'i32', doc: 'Budget of the running slice; executed = budget - icLeft - icRest' },
   yieldAfter: { type: 'i32', doc: 'PAUSE ends the slice when this many of its instructions are executed' },
+  dirtied: { type: 'u32', doc: 'Pages whose flag PAGE_CLEAN_LIMIT this vCPU has cleared by writing to them' },
   excVector: { type: 'u32', doc: 'Vector of the exception being raised' },
   excError: { type: 'u32', doc: 'Its error code' },
   excAddr: { type: 'u64', doc: 'Linear address of a page fault (becomes CR2 at delivery)' },

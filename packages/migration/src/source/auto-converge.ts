@@ -21,13 +21,18 @@ export class AutoConverge {
   #violations = 0;
 
   /** Looks at a period that has ended. @returns whether the throttle has changed */
-  evaluate({ dirtied, sent }: DirtyPeriod, parameters: MigrationParameters): boolean {
-    const threshold = (sent * parameters['throttle-trigger-threshold']) / 100;
-    if (dirtied <= threshold || ++this.#violations < VIOLATIONS) return false;
-    this.#violations = 0;
+  evaluate(period: DirtyPeriod, parameters: MigrationParameters): boolean {
+    if (!this.violates(period, parameters)) return false;
     const before = this.percentage;
-    this.percentage = this.#next(dirtied, threshold, parameters);
+    this.percentage = this.#next(period.dirtied, thresholdOf(period, parameters), parameters);
     return this.percentage !== before;
+  }
+
+  /** Looks at a period that has ended. @returns whether it is time to do something about the guest */
+  violates(period: DirtyPeriod, parameters: MigrationParameters): boolean {
+    if (period.dirtied <= thresholdOf(period, parameters) || ++this.#violations < VIOLATIONS) return false;
+    this.#violations = 0;
+    return true;
   }
 
   #next(dirtied: number, threshold: number, parameters: MigrationParameters): number {
@@ -40,4 +45,9 @@ export class AutoConverge {
     const wanted = Math.floor(((100 - now) * threshold) / dirtied);
     return Math.min(now + Math.min(100 - now - wanted, step), most);
   }
+}
+
+/** Bytes that a guest may dirty in a period. */
+function thresholdOf({ sent }: DirtyPeriod, parameters: MigrationParameters): number {
+  return (sent * parameters['throttle-trigger-threshold']) / 100;
 }

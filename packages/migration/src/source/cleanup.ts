@@ -5,6 +5,7 @@ import { throttle } from './sync.ts';
 /** Last phase, whatever the result. A device that fails here must not keep the others from cleaning up. */
 export function cleanup(ctx: SourceContext): void {
   throttle(ctx, 0);
+  ctx.dirtyLimits?.end();
   for (const { header, handlers, state } of ctx.live) {
     try {
       handlers.saveCleanup?.(state);

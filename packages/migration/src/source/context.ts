@@ -1,5 +1,6 @@
 import type { LiveHandlers, RunState, VmStateTable } from '@sterna/core';
 import type { Capabilities } from '../capabilities.ts';
+import type { DirtyLimits } from '../dirty-limit/dirty-limits.ts';
 import type { MigrationCancelled } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
@@ -69,6 +70,8 @@ export interface SourceContext {
   readonly pages: PageSender;
   readonly dirtying: Dirtying;
   readonly autoConverge: AutoConverge;
+  /** For capability `dirty-limit`. */
+  readonly dirtyLimits?: DirtyLimits | undefined;
   readonly shares: FairShares;
   readonly ramHeader: SectionHeader;
   readonly live: readonly LiveEntry[];

@@ -11,6 +11,7 @@
 import { isVmStateTable, VM_PRIORITY } from '@sterna/core';
 import type { Attempt } from '../attempt.ts';
 import type { Capabilities } from '../capabilities.ts';
+import type { DirtyLimits } from '../dirty-limit/dirty-limits.ts';
 import { DestinationError, type MigrationCancelled, OwnershipUnknownError, TransportError } from '../errors.ts';
 import type { MigrationHost, StateSection } from '../host.ts';
 import type { MigrationCounters } from '../info.ts';
@@ -60,6 +61,8 @@ export interface ContextOptions {
   readonly continueSwitchover: Promise<void>;
   readonly rehearsal?: Rehearsal;
   /** Who measures this migration. */
+  /** For capability `dirty-limit`. */
+  readonly dirtyLimits?: DirtyLimits;
   readonly probe?: MigrationProbe;
   /** Gives the migration up; without it, only its channel. */
   readonly cancel?: (reason: MigrationCancelled) => void;

@@ -21,11 +21,11 @@ function endPeriod(ctx: SourceContext, period: number): void {
   const { counters, dirtying, writer } = ctx;
   const parameters = ctx.parameters();
   const sent = writer.transferred - dirtying.transferred;
-  if (
-    ctx.capabilities.has('auto-converge') &&
-    ctx.autoConverge.evaluate({ dirtied: dirtying.pages * 4096, sent }, parameters)
-  )
+  const ended = { dirtied: dirtying.pages * 4096, sent };
+  if (ctx.capabilities.has('auto-converge') && ctx.autoConverge.evaluate(ended, parameters))
     throttle(ctx, ctx.autoConverge.percentage);
+  if (ctx.capabilities.has('dirty-limit') && ctx.autoConverge.violates(ended, parameters))
+    ctx.dirtyLimits?.begin(parameters['vcpu-dirty-limit'], parameters['x-vcpu-dirty-limit-period']);
   counters.xbzrle.endPeriod(counters.sentPages);
   counters.dirtyPagesRate = Math.floor((dirtying.pages * 1000) / period);
   dirtying.pages = 0;

@@ -19,6 +19,7 @@ import {
 } from './define-command.ts';
 import { descriptorCommands } from './descriptor-commands.ts';
 import { deviceCommands } from './device-commands.ts';
+import { dirtyLimitCommands } from './dirty-limit-commands.ts';
 import { dirtyRateCommands } from './dirty-rate-commands.ts';
 import { jobCommands } from './job-commands.ts';
 import { machineCommands } from './machine-commands.ts';
@@ -68,6 +69,7 @@ export const COMMANDS = {
   ...qomCommands,
   ...deviceCommands,
   ...objectCommands,
+  ...dirtyLimitCommands,
   ...dirtyRateCommands,
   ...migrationCommands,
   ...tracingCommands,

@@ -147,6 +147,7 @@ export const MIGRATION_INFO = t.object({
   status: t.optional(MIGRATION_STATUS),
   ram: t.optional(MIGRATION_STATS),
   'xbzrle-cache': t.optional(XBZRLE_CACHE),
+  'dirty-limit-throttle-time-per-round': t.optional(t.int),
   vfio: t.optional(t.object({ transferred: t.int })),
   'total-time': t.optional(t.int),
   'setup-time': t.optional(t.int),

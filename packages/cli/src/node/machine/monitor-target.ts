@@ -14,6 +14,7 @@ import {
 } from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
+  type DirtyLimits,
   type DirtyRateMeter,
   type MigrationAddress,
   type MigrationController,
@@ -85,6 +86,7 @@ export class MachineTarget implements MonitorTarget {
   readonly descriptors: PassedDescriptors;
   readonly objects: UserObjects;
   readonly dirtyRate: DirtyRateMeter;
+  readonly dirtyLimits: DirtyLimits;
   readonly catalog: MonitorCatalog;
   readonly plugging: DevicePlugging;
   readonly dump: CoreFiles;
@@ -110,6 +112,7 @@ export class MachineTarget implements MonitorTarget {
     this.descriptors = descriptors;
     this.objects = objects;
     this.dirtyRate = dirtyRate;
+    this.dirtyLimits = controller.dirtyLimits;
     this.#machine = machine;
     this.#controller = controller;
     this.#host = host;
