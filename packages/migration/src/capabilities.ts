@@ -35,7 +35,8 @@ export const CAPABILITY_OBSTACLES: Readonly<Partial<Record<CapabilityName, strin
   'x-colo': 'COLO has not landed yet',
   'dirty-bitmaps': 'the block layer has not landed yet',
   'postcopy-blocktime': 'postcopy has not landed yet',
-  'x-ignore-shared': 'shared RAM files have not landed yet',
+  'x-ignore-shared':
+    'RAM is one WebAssembly memory, which cannot be a mapping of a file that two processes share; for an update on one host use mapped-ram with file:/dev/shm/NAME',
   'background-snapshot': 'background snapshots have not landed yet',
   'zero-copy-send': 'this host offers no zero-copy sockets',
   'postcopy-preempt': 'postcopy has not landed yet',

@@ -20,10 +20,9 @@ export const LATER_ROWS: readonly Row[] = [
     'mode/reboot': 'a new process takes over through a file',
     'mode/transfer, mode/transfer/defer': 'a new process takes over memory and descriptors',
   }),
-  ...rows('shared RAM files', { 'ignore-shared': 'shared memory is not sent' }),
   {
-    name: 'dirty_ring, vcpu_dirty_limit, dirty_limit',
-    proves: 'limits by the dirty ring',
-    instead: 'not planned: only KVM has the ring',
+    name: 'ignore-shared',
+    proves: 'shared memory is not sent',
+    instead: 'not offered, see [decision 0008](../decisions/0008-ignore-shared.md)',
   },
 ];

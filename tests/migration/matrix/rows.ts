@@ -1,4 +1,5 @@
 import { CANCEL_ROWS } from './cancel-rows.ts';
+import { DIRTY_LIMIT_ROWS } from './dirty-limit-rows.ts';
 import { FILE_ROWS } from './file-rows.ts';
 import { LATER_ROWS } from './later-rows.ts';
 import { MAPPED_RAM_ROWS } from './mapped-ram-rows.ts';
@@ -14,6 +15,7 @@ export const ROWS: readonly Row[] = [
   ...XBZRLE_ROWS,
   ...FILE_ROWS,
   ...MAPPED_RAM_ROWS,
+  ...DIRTY_LIMIT_ROWS,
   ...CANCEL_ROWS,
   ...MISC_ROWS,
   ...TLS_ROWS,
