@@ -23,6 +23,6 @@ export const LATER_ROWS: readonly Row[] = [
   {
     name: 'ignore-shared',
     proves: 'shared memory is not sent',
-    instead: 'not offered, see [decision 0008](../decisions/0008-ignore-shared.md)',
+    instead: 'not offered, see [decision 0007](../decisions/0007-ignore-shared.md)',
   },
 ];
