@@ -8,6 +8,7 @@ export * from './host.ts';
 export * from './info.ts';
 export * from './inspect/index.ts';
 export * from './machine-host.ts';
+export { InlineInput } from './multifd/inline-input.ts';
 export * from './pace.ts';
 export * from './parameters.ts';
 export { bufferAreaSize } from './ram/blocks.ts';

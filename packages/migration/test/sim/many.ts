@@ -1,12 +1,18 @@
 /**
  * Many seeds in two threads:
- * `node -C @sterna/source packages/migration/test/sim/many.ts COUNT [FIRST]`. Ends with the kinds of failures and their first seeds.
+ * `node -C @sterna/source packages/migration/test/sim/many.ts [--multifd] COUNT [FIRST]`. Ends with the kinds of failures and their first seeds.
  */
+import { parseArgs } from 'node:util';
 import { runInThreads } from '@sterna/testkit/node';
 
-const [count = '1000', first = '0'] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { multifd: { type: 'boolean', default: false } },
+});
+const [count = '1000', first = '0'] = positionals;
 const { failures, seeds, perSecond } = await runInThreads(Number(first), Number(count), 2, {
   most: Number.POSITIVE_INFINITY,
+  multifd: values.multifd,
   progress: (done) => {
     if (done % 100_000 === 0) console.log(`${done} seeds`);
   },

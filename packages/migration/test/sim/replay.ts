@@ -2,20 +2,27 @@
 import { getEventListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { replay, type Schedule, type SimulationOptions, scheduleOf, smallest } from '@sterna/testkit';
+import {
+  multifdScheduleOf,
+  replay,
+  type Schedule,
+  type SimulationOptions,
+  scheduleOf,
+  smallest,
+} from '@sterna/testkit';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { shrink: { type: 'boolean' }, quiet: { type: 'boolean' } },
+  options: { shrink: { type: 'boolean' }, quiet: { type: 'boolean' }, multifd: { type: 'boolean' } },
 });
 const from = positionals[0];
 if (from === undefined) {
-  console.error('usage: replay.ts [--shrink] [--quiet] SEED | SCHEDULE.json');
+  console.error('usage: replay.ts [--multifd] [--shrink] [--quiet] SEED | SCHEDULE.json');
   process.exit(2);
 }
 const options: SimulationOptions = { listeners: (signal) => getEventListeners(signal, 'abort').length };
 let schedule: Schedule = /^\d+$/.test(from)
-  ? scheduleOf(Number(from))
+  ? (values.multifd === true ? multifdScheduleOf : scheduleOf)(Number(from))
   : (JSON.parse(readFileSync(from, 'utf8')) as Schedule);
 if (values.shrink === true) schedule = await smallest(schedule, options);
 console.log(JSON.stringify(schedule, undefined, values.shrink === true ? undefined : 2));

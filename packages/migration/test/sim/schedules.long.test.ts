@@ -14,6 +14,18 @@ test(`nobody ever owns the guest twice, in ${SEEDS} schedules`, { timeout: 6 * 3
     },
   });
   console.log(`seeds ${FIRST} to ${FIRST + seeds - 1}: ${failures.length} failures, ${perSecond} schedules/s`);
-  expect(failures, describeFailures(failures, alone)).toEqual([]);
+  expect(
+    failures,
+    describeFailures(failures, (seed) => alone(seed)),
+  ).toEqual([]);
   expect(seeds).toBe(SEEDS);
+});
+
+test(`nor over several channels, in ${SEEDS / 10} schedules`, { timeout: 3_600_000 }, async () => {
+  const { failures, seeds } = await runInThreads(FIRST, SEEDS / 10, 2, { multifd: true });
+  expect(
+    failures,
+    describeFailures(failures, (seed) => alone(seed, '--multifd ')),
+  ).toEqual([]);
+  expect(seeds).toBe(SEEDS / 10);
 });

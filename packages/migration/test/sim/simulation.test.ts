@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import {
   Dice,
+  multifdScheduleOf,
   realTurn,
   runSeeds,
   type Schedule,
@@ -59,7 +60,10 @@ describe('a simulation', () => {
     const failures = await runSeeds(0, process.env['STERNA_MUTATION'] ? 250 : 600, {
       listeners: (signal) => getEventListeners(signal, 'abort').length,
     });
-    expect(failures, describeFailures(failures, alone)).toEqual([]);
+    expect(
+      failures,
+      describeFailures(failures, (seed) => alone(seed)),
+    ).toEqual([]);
   });
 
   test('is the same each time, alone or among others', { timeout: PATIENCE_MS }, async () => {
@@ -81,11 +85,14 @@ describe('a simulation', () => {
     }
   });
 
-  test('reaches every end that a migration can come to', { timeout: PATIENCE_MS }, async () => {
+  test.each([
+    ['one channel', scheduleOf],
+    ['several channels', multifdScheduleOf],
+  ])('reaches every end that a migration can come to over %s', { timeout: PATIENCE_MS }, async (_name, of) => {
     const ends = new Set<string>();
     const stage = new Stage();
     for (let seed = 0; seed < 300; seed++) {
-      for (const line of (await run(scheduleOf(seed), stage)).lines) {
+      for (const line of (await run(of(seed), stage)).lines) {
         const [, what] = / (?:source|destination): (status .*|failed: [A-Z_]+).*$/.exec(line) ?? [];
         if (what !== undefined) ends.add(what);
       }

@@ -13,6 +13,8 @@ export interface ThreadOptions {
   readonly most?: number;
   /** Told of the seeds done so far. */
   readonly progress?: (done: number) => void;
+  /** Schedules with several channels. */
+  readonly multifd?: boolean;
   /** Address of a module whose default export is a `DeviceFactory`. */
   readonly devices?: URL;
 }
@@ -33,7 +35,7 @@ export async function runInThreads(
   first: number,
   count: number,
   threads: number,
-  { most = 10, progress = () => {}, devices }: ThreadOptions = {},
+  { most = 10, progress = () => {}, devices, multifd = false }: ThreadOptions = {},
 ): Promise<SimulationResult> {
   const began = performance.now();
   const failures: Failure[] = [];
@@ -44,7 +46,7 @@ export async function runInThreads(
     const extension = extname(import.meta.filename);
     const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
       execArgv: extension === '.ts' ? ['-C', '@sterna/source'] : [],
-      workerData: { devices: devices?.href } satisfies SimulationThreadData,
+      workerData: { devices: devices?.href, multifd } satisfies SimulationThreadData,
       // A schedule leaves nothing behind, but a lot of it lives for a few turns.
       resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
