@@ -5,7 +5,7 @@
  * `--sample=all`) in the folders of `packages/migration/src`, by default those of the stream and of both state machines.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,15 +32,28 @@ for (const part of [
   'packages/migration/src',
   'packages/migration/test',
   'packages/migration/package.json',
+  'packages/testkit/src',
+  'packages/testkit/package.json',
   'package.json',
 ])
   cpSync(join(root, part), join(copy, part), { recursive: true });
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+linkModules(join(root, 'node_modules'), join(copy, 'node_modules'));
+linkModules(join(root, 'node_modules/@sterna'), join(copy, 'node_modules/@sterna'));
 process.on('exit', () => rmSync(copy, { recursive: true }));
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { sample: { type: 'string', default: '150' }, seed: { type: 'string', default: '1' } },
 });
+
+/** The workspace's modules; the simulator must use the spoiled copy. */
+function linkModules(from: string, to: string): void {
+  mkdirSync(to);
+  for (const name of readdirSync(from)) {
+    if (name === '@sterna') continue;
+    const copied = from.endsWith('@sterna') && ['migration', 'testkit'].includes(name);
+    symlinkSync(copied ? join(copy, 'packages', name) : join(from, name), join(to, name));
+  }
+}
 
 function allMutants(): Mutant[] {
   const folders = positionals.length > 0 ? positionals : FOLDERS;
