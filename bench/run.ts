@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- [--only boot,boot-busy,loops,programs64,programs32,dirty,pauses,memory] [--runs N] [--quick] [--json]
+ * `npm run bench -- [--only boot,boot-busy,loops,programs64,programs32,dirty,pauses,memory,instrument] [--runs N] [--quick] [--json]
  * [--programs NAME,...] [--peers qemu-new,qemu,v86,native] [--kernel32 686|amd64] [--qemu PROGRAM]`:
  * figures of Sterna as ratios to its peers, measured in interleaved runs.
  *
  * Loops and programs are compared with the newest QEMU that is installed, the system's own QEMU, v86 (32-bit only) and
  * the host's processor; ratios above 1 mean that Sterna is faster. `--programs` also chooses loops by name.
- * What is only there by name, `boot-busy`, `dirty`, `pauses` and `memory`, is not part of the default.
+ * What is only there by name, `boot-busy`, `dirty`, `pauses`, `memory` and `instrument`, is not part of the default.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { hostTscFrequency } from '@sterna/core/node';
 import { fetchLinuxGuest } from '@sterna/guests/node';
 import { type BootGuest, type BootResult, type BootSubject, bootOnce } from './boot.ts';
 import { measureDirtyTracking } from './dirty.ts';
+import { measureInstruments } from './instrument.ts';
 import { fetchKernelI386 } from './kernel-i386.ts';
 import { machinesOf, measureLoops, measurePrograms, type Plan, type Row } from './measure.ts';
 import { measureMemory } from './memory.ts';
@@ -121,6 +122,14 @@ if (wanted('pauses')) {
       `other programs of the host took ${othersSeconds.toFixed(2)} s`,
   );
   found.push(requirement('6. longest pause from translation, ms', 'most', 10, pauses.longestMs));
+}
+if (wanted('instrument')) {
+  const cost = await measureInstruments(runs, plan.names, say);
+  output['instruments'] = cost;
+  texts.push('', `every instruction and access told of: ${cost.traced.toFixed(0)} times the processor time`);
+  found.push(
+    requirement('instrumentation: times the processor time while blocks are counted', 'most', 3, cost.counted),
+  );
 }
 if (wanted('memory')) {
   const memory = await measureMemory();
