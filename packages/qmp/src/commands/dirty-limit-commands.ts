@@ -6,7 +6,8 @@ import { defineCommand, NOTHING, noArguments } from './define-command.ts';
 /** QAPI DirtyLimitInfo. */
 const DIRTY_LIMIT_INFO = t.object({ 'cpu-index': t.int, 'limit-rate': t.int, 'current-rate': t.int });
 
-function limitsOf({ dirtyLimits }: MonitorTarget): MonitorDirtyLimits {
+/** What limits vCPUs. @throws SternaError `STERNA_ERR_UNSUPPORTED` when nothing does */
+export function dirtyLimitsOf({ dirtyLimits }: MonitorTarget): MonitorDirtyLimits {
   if (dirtyLimits !== undefined) return dirtyLimits;
   throw new SternaError('STERNA_ERR_UNSUPPORTED', 'how fast this machine dirties its memory cannot be limited');
 }
@@ -18,7 +19,7 @@ export const dirtyLimitCommands = {
     arguments: t.object({ 'cpu-index': t.optional(t.int), 'dirty-rate': t.int }),
     returns: t.object({}),
     run({ target }, args) {
-      limitsOf(target).set(args['dirty-rate'], args['cpu-index']);
+      dirtyLimitsOf(target).set(args['dirty-rate'], args['cpu-index']);
       return NOTHING;
     },
   }),
@@ -27,7 +28,7 @@ export const dirtyLimitCommands = {
     arguments: t.object({ 'cpu-index': t.optional(t.int) }),
     returns: t.object({}),
     run({ target }, args) {
-      limitsOf(target).cancel(args['cpu-index']);
+      dirtyLimitsOf(target).cancel(args['cpu-index']);
       return NOTHING;
     },
   }),

@@ -1,9 +1,10 @@
 import { SternaError } from '@sterna/core';
+import { dirtyLimitsOf } from '../commands/dirty-limit-commands.ts';
 import { dirtyRateOf } from '../commands/dirty-rate-commands.ts';
 import { REFUSED_COMMANDS } from '../commands/refused-commands.ts';
 import type { MonitorMigration } from '../target.ts';
 import { type HmpCommand, hmpCommand, needed } from './define-hmp.ts';
-import { dirtyRateText, migrationText, parametersText } from './migration-text.ts';
+import { dirtyLimitsText, dirtyRateText, migrationText, parametersText } from './migration-text.ts';
 
 /** Commands of the human monitor about migration. */
 export const HMP_MIGRATION_COMMANDS: readonly HmpCommand[] = [
@@ -66,6 +67,19 @@ export const HMP_MIGRATION_COMMANDS: readonly HmpCommand[] = [
       });
     },
   ),
+  hmpCommand(
+    ['set_vcpu_dirty_limit'],
+    'dirty_rate [cpu_index]',
+    'limits how fast a vCPU, or each of them, dirties memory, in MiB per second',
+    ({ target }, [rate, cpu]) =>
+      dirtyLimitsOf(target).set(numberOf(needed(rate, 'dirty_rate')), cpu === undefined ? undefined : numberOf(cpu)),
+  ),
+  hmpCommand(
+    ['cancel_vcpu_dirty_limit'],
+    '[cpu_index]',
+    'takes the limit of a vCPU, or of all of them, away',
+    ({ target }, [cpu]) => dirtyLimitsOf(target).cancel(cpu === undefined ? undefined : numberOf(cpu)),
+  ),
 ];
 
 /** What comes after `info`, about migration. */
@@ -101,6 +115,12 @@ export const INFO_MIGRATION_COMMANDS: readonly HmpCommand[] = [
     usage: '',
     help: 'the dirty rate that was measured',
     run: ({ target }) => dirtyRateText(dirtyRateOf(target).query()),
+  },
+  {
+    names: ['vcpu_dirty_limit'],
+    usage: '',
+    help: 'limits of vCPUs, and how fast they dirty memory now',
+    run: ({ target }) => dirtyLimitsText(target.dirtyLimits?.query() ?? []),
   },
 ];
 

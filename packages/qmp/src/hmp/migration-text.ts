@@ -1,4 +1,10 @@
-import type { DirtyRateInfo, MigrationInfo, MigrationParameters, MigrationStats } from '@sterna/migration';
+import type {
+  DirtyLimitInfo,
+  DirtyRateInfo,
+  MigrationInfo,
+  MigrationParameters,
+  MigrationStats,
+} from '@sterna/migration';
 import { sizeText } from './size-text.ts';
 
 /** Units that follow the value of a parameter. */
@@ -122,6 +128,14 @@ function ramLines(ram: MigrationStats): readonly string[] {
     `  Page Rates (pps): \ttransfer=${ram['pages-per-second']}${optional('dirty', ram['dirty-pages-rate'])}`,
     `  Others: \t\tdirty_syncs=${ram['dirty-sync-count']}${optional('downtime_bytes', ram['downtime-bytes'])}`,
   ];
+}
+
+/** Text of `info vcpu_dirty_limit`. */
+export function dirtyLimitsText(limits: readonly DirtyLimitInfo[]): string {
+  if (limits.length === 0) return 'Dirty page limit not enabled!\n';
+  const line = (info: DirtyLimitInfo) =>
+    `vcpu[${info['cpu-index']}], limit rate ${info['limit-rate']} (MB/s), current rate ${info['current-rate']} (MB/s)\n`;
+  return limits.map(line).join('');
 }
 
 /** Text of `info dirty_rate`. */

@@ -1,6 +1,6 @@
 import { defaultParameters, type MigrationInfo } from '@sterna/migration';
 import { describe, expect, it } from 'vitest';
-import { dirtyRateText, migrationText, parametersText } from '../../src/hmp/migration-text.ts';
+import { dirtyLimitsText, dirtyRateText, migrationText, parametersText } from '../../src/hmp/migration-text.ts';
 
 const MIB = 2 ** 20;
 const RAM = {
@@ -117,6 +117,15 @@ describe('info dirty_rate', () => {
     );
     expect(dirtyRateText({ ...info, status: 'measured', mode: 'dirty-bitmap', 'dirty-rate': 12 })).toBe(
       'Status: measured\nStart Time: 0 (ms)\nPeriod: 0 (sec)\nMode: dirty-bitmap\nDirty rate: 12 (MB/s)\n',
+    );
+  });
+});
+
+describe('info vcpu_dirty_limit', () => {
+  it('is that of QEMU', () => {
+    expect(dirtyLimitsText([])).toBe('Dirty page limit not enabled!\n');
+    expect(dirtyLimitsText([{ 'cpu-index': 1, 'limit-rate': 20, 'current-rate': 19 }])).toBe(
+      'vcpu[1], limit rate 20 (MB/s), current rate 19 (MB/s)\n',
     );
   });
 });
