@@ -10,7 +10,7 @@ describe('npm create sterna-plugin, in an empty folder against the packed packag
   }, 300_000);
   afterAll(() => registry?.[Symbol.asyncDispose](), 60_000);
 
-  it.each(['block-driver', 'cpu'])('%s: compiles, and its tests are green at once', async (kind) => {
+  it.each(['block-driver', 'cpu', 'instrumentation'])('%s: compiles, and its tests are green at once', async (kind) => {
     const created = await registry.run(`npm create sterna-plugin@latest my-${kind} -- --kind ${kind} --name blink-led`);
     expect(created).toMatchObject({ status: 0 });
     const folder = join(registry.folder, `my-${kind}`);

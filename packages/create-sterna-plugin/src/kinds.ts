@@ -15,12 +15,7 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   { name: 'device', summary: 'registers, an interrupt, a timer, state that migrates', packages: [] },
   { name: 'block-driver', summary: 'a disk format over another node', packages: [] },
   { name: 'cpu', summary: 'a processor with a board to run it on', packages: [] },
-  {
-    name: 'instrumentation',
-    summary: 'watches what the guest executes',
-    packages: [],
-    missing: 'Sterna has no interface for watching execution yet',
-  },
+  { name: 'instrumentation', summary: 'watches what the guest executes', packages: [] },
   {
     name: 'net-backend',
     summary: 'the host side of a network card',

@@ -28,33 +28,38 @@ describe('kinds', () => {
   });
 
   it('lists what there is for an unknown one', () => {
-    expect(() => kindOf('divice')).toThrow(/there is no kind 'divice'; kinds: device, block-driver, cpu/);
+    expect(() => kindOf('divice')).toThrow(
+      /there is no kind 'divice'; kinds: device, block-driver, cpu, instrumentation/,
+    );
   });
 });
 
 describe('files', () => {
-  it.each(['device', 'block-driver', 'cpu'])('of a %s have its names, and no placeholder is left', (kind) => {
-    const files = pluginFiles({ ...options, kind, description: 'Blinks', author: 'A. Tern' }, readTemplates());
-    expect([...files.keys()]).toEqual(
-      expect.arrayContaining([
-        '.github/workflows/test.yml',
-        '.gitignore',
-        'CHANGELOG.md',
-        'LICENSE',
-        'README.md',
-        'package.json',
-        'src/blink-led.ts',
-        'src/index.ts',
-        'test/blink-led.test.ts',
-        'tsconfig.json',
-      ]),
-    );
-    const all = [...files.values()].join('\n');
-    expect(all).not.toMatch(/my-?thing/i);
-    // The workflow's own expressions have a dollar sign.
-    expect(all).not.toMatch(/(?<!\$)\{\{/);
-    expect(files.get('LICENSE')).toContain('Copyright (c) 2026 A. Tern');
-  });
+  it.each(['device', 'block-driver', 'cpu', 'instrumentation'])(
+    'of a %s have its names, and no placeholder is left',
+    (kind) => {
+      const files = pluginFiles({ ...options, kind, description: 'Blinks', author: 'A. Tern' }, readTemplates());
+      expect([...files.keys()]).toEqual(
+        expect.arrayContaining([
+          '.github/workflows/test.yml',
+          '.gitignore',
+          'CHANGELOG.md',
+          'LICENSE',
+          'README.md',
+          'package.json',
+          'src/blink-led.ts',
+          'src/index.ts',
+          'test/blink-led.test.ts',
+          'tsconfig.json',
+        ]),
+      );
+      const all = [...files.values()].join('\n');
+      expect(all).not.toMatch(/my-?thing/i);
+      // The workflow's own expressions have a dollar sign.
+      expect(all).not.toMatch(/(?<!\$)\{\{/);
+      expect(files.get('LICENSE')).toContain('Copyright (c) 2026 A. Tern');
+    },
+  );
 
   it('depend on this version of Sterna', () => {
     const { peerDependencies, devDependencies, keywords } = JSON.parse(

@@ -6,6 +6,7 @@ export * from './cpu/cpu-bench.ts';
 export * from './cpu/cpu-conformance.ts';
 export * from './harness/bench-machine.ts';
 export * from './harness/char-peer.ts';
+export * from './harness/code-peer.ts';
 export * from './harness/device-harness.ts';
 export * from './harness/disk-peer.ts';
 export { HostAccessError } from './harness/host-guard.ts';

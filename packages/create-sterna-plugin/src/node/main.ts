@@ -80,7 +80,7 @@ async function create(args: readonly string[], host: CreateHost): Promise<number
   const files = pluginFiles(options, readTemplates());
   const written = writeFiles(folder, files);
   host.write(
-    `${written} files of a ${kind} plugin are in ${folder}\n\n  cd ${positionals[0] ?? basename(folder)}\n  npm install\n  npm test\n`,
+    `${written} files (${kind}) are in ${folder}\n\n  cd ${positionals[0] ?? basename(folder)}\n  npm install\n  npm test\n`,
   );
   return 0;
 }

@@ -12,6 +12,7 @@ import { VirtualHost } from '../host/virtual-host.ts';
 import { type Fields, fieldsOf } from '../snapshot/fields.ts';
 import { benchMachine, type IrqRecorder } from './bench-machine.ts';
 import { CharPeer } from './char-peer.ts';
+import type { CodePeer } from './code-peer.ts';
 import { DiskPeer } from './disk-peer.ts';
 import type { HeldDma } from './held-dma.ts';
 import { guarded } from './host-guard.ts';
@@ -135,6 +136,11 @@ export class DeviceHarness implements AsyncDisposable {
   /** The device's state object. */
   get state(): Record<string, unknown> {
     return this.device.state as Record<string, unknown>;
+  }
+
+  /** What instruments see as the guest's code. */
+  get code(): CodePeer {
+    return this.#cpu.instrumentation;
   }
 
   /** Values of the state object's public fields by their paths, without those of injected services. */

@@ -1,4 +1,5 @@
 import { CpuExit, type CpuType, defineCpu, type VCpu } from '@sterna/core';
+import { CodePeer } from './code-peer.ts';
 
 /**
  * A processor that does nothing but let time pass, as much as it is told to: an instruction takes a nanosecond. The harness
@@ -7,6 +8,7 @@ import { CpuExit, type CpuType, defineCpu, type VCpu } from '@sterna/core';
 export class PacedCpu implements VCpu {
   readonly index = 0;
   readonly sections = [];
+  readonly instrumentation: CodePeer = new CodePeer();
   executed = 0;
   /** Nanoseconds still to pass. */
   left = 0;

@@ -49,6 +49,7 @@ export async function leavesNothing({ type, options, operations }: Subject): Pro
     if (region.name.startsWith('dut.')) left.push(`region '${region.name}'`);
   for (const mode of ['normal', 'cpr-reboot'] as const)
     for (const reason of machine.blockers.reasons(mode)) left.push(`migration blocker '${reason}'`);
+  if (harness.code.watchers > 0) left.push("a count or trace of the guest's code");
   if (left.length > 0)
     throw new ConformanceError(`unrealize leaves ${left.join(', ')}; get it by a service, or undo it in unrealize`);
   for (const operation of [...operations, ...AFTERWARDS]) {
