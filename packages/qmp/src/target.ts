@@ -37,6 +37,8 @@ export interface MonitorCpu {
   readonly place: CpuPlace;
   /** Text of `info registers`. */
   describe(): string;
+  /** A register's value; undefined when there is none of that name. */
+  register?(name: string): bigint | undefined;
 }
 
 /** A character backend as `query-chardev` shows it. */
@@ -270,6 +272,10 @@ export interface MonitorTarget {
   readonly canWakeUp: boolean;
   /** Wakes a guest that sleeps. @throws SternaError when it does not, or cannot be woken */
   wakeUp(): void;
+  /** Text of `info mtree`, lines ended by newline. */
+  describeMemory?(): string;
+  /** Reads memory as a vCPU sees it, or physical memory; undefined when a part of it is not there. */
+  readMemory?(address: bigint, size: number, cpu: number | undefined): Uint8Array | undefined;
   /** Gives the vCPUs a non-maskable interrupt. @throws SternaError when they take none */
   injectNmi(): void;
   /** Changes what follows when something happens to the guest. @throws SternaError for what cannot be done here */

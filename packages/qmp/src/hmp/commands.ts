@@ -1,5 +1,6 @@
 import { ringOf } from '../commands/chardev-commands.ts';
 import { type HmpCommand, hmpCommand, needed } from './define-hmp.ts';
+import { HMP_MEMORY_COMMANDS } from './memory-commands.ts';
 import { HMP_MIGRATION_COMMANDS } from './migration-commands.ts';
 import { HMP_OBJECT_COMMANDS } from './object-commands.ts';
 import { HMP_SNAPSHOT_COMMANDS } from './snapshot-commands.ts';
@@ -28,6 +29,19 @@ export const HMP_COMMANDS: readonly HmpCommand[] = [
       return `${new TextDecoder().decode(ring.read(Number(needed(size, 'size'))))}\n`;
     },
   },
+  ...HMP_MEMORY_COMMANDS,
+  hmpCommand(['nmi'], '', 'gives the vCPUs a non-maskable interrupt', ({ target }) => target.injectNmi()),
+  hmpCommand(['device_add'], 'driver[,prop=value...]', 'plugs a device in', async ({ target }, [text]) => {
+    const [driver = '', ...properties] = needed(text, 'driver').split(',');
+    const given = Object.fromEntries(
+      properties.map((pair) => [pair.split('=')[0]!, pair.slice(pair.indexOf('=') + 1)]),
+    );
+    if (target.plugging === undefined) throw new RangeError('this machine takes no devices while it exists');
+    await target.plugging.add({ ...given, driver });
+  }),
+  hmpCommand(['device_del'], 'id', 'pulls a device out', async ({ target }, [id]) => {
+    await target.plugging?.remove(needed(id, 'id'));
+  }),
   ...HMP_SNAPSHOT_COMMANDS,
   hmpCommand(['stop', 's'], '', 'pauses the guest', ({ target }) => target.stop()),
   hmpCommand(['system_powerdown'], '', 'presses the power button', ({ target }) => target.powerDown()),

@@ -34,6 +34,8 @@ export const INFO_COMMANDS: readonly HmpCommand[] = [
   ),
   info('jit', 'statistics of the translation of guest code', ({ target }) => translationText(target)),
   ...INFO_MIGRATION_COMMANDS,
+  info('kvm', 'whether the host runs guest code by itself', () => 'kvm support: not compiled\n'),
+  info('mtree', 'the memory map', ({ target }) => target.describeMemory?.() ?? ''),
   info('name', "the guest's name", ({ target }) => (target.name === undefined ? '' : `${target.name}\n`)),
   info('qtree', 'the tree of devices', ({ target }) => target.describeDevices()),
   info(

@@ -6,6 +6,8 @@ import { INFO_COMMANDS } from './info-commands.ts';
 export async function runHmp(line: string, context: HmpContext): Promise<string> {
   const words = line
     .trim()
+    // A format follows its command without a space: `xp/4xb`.
+    .replace(/^(\w+)\//, '$1 /')
     .split(/\s+/)
     .filter((word) => word !== '');
   if (words.length === 0) return '';

@@ -34,3 +34,17 @@ function valueText(value: unknown): string {
   if (typeof value === 'number') return `${value} (0x${value.toString(16)})`;
   return typeof value === 'string' ? `"${value}"` : value === undefined ? '<unset>' : String(value);
 }
+
+/** Text of `info mtree`: what is mapped where, in the memory and the port space. */
+export function describeMemory(machine: Machine): string {
+  const address = (value: number): string => value.toString(16).padStart(16, '0');
+  return [machine.ports, machine.physical]
+    .map(({ name, flat }) => {
+      const lines = flat.map(({ start, end, region }) => {
+        const kind = region.kind === 'mmio' ? 'i/o' : region.readonly === true ? 'rom' : 'ram';
+        return `  ${address(start)}-${address(end - 1)} (prio 0, ${kind}): ${region.name}\n`;
+      });
+      return `address-space: ${name}\n${lines.join('')}\n`;
+    })
+    .join('');
+}

@@ -11,6 +11,7 @@ import {
   type ShutdownCause,
   SternaError,
   type UserObjects,
+  type VCpu,
 } from '@sterna/core';
 import { type PassedDescriptors, SocketBackend } from '@sterna/core/node';
 import {
@@ -38,7 +39,7 @@ import { catalogOf } from '../../system/command-line-options.ts';
 import { VERSION } from '../../version.ts';
 import type { ChardevListing } from './char-devices.ts';
 import { CoreFiles } from './core-files.ts';
-import { describeDevices } from './device-tree.ts';
+import { describeDevices, describeMemory } from './device-tree.ts';
 import type { MigrationTracing } from './migration-tracing.ts';
 import { DevicePlugging } from './plugging.ts';
 import { cpuPath, qomTree } from './qom-tree.ts';
@@ -123,6 +124,7 @@ export class MachineTarget implements MonitorTarget {
       path: cpuPath(cpu.index),
       place: cpuPlace(cpu.index, machine.topology),
       describe: () => cpu.describe(),
+      register: (name) => registerValue(cpu, name),
     }));
     this.migration = this.#migration();
     this.#debugger = new MachineDebugger(machine);
@@ -226,6 +228,19 @@ export class MachineTarget implements MonitorTarget {
     const { busy } = this.snapshots;
     if (busy === 'saved' || busy === 'loaded')
       throw new SternaError('STERNA_ERR_RUN_STATE', `a snapshot is being ${busy}; wait for its end`);
+  }
+
+  describeMemory(): string {
+    return describeMemory(this.#machine);
+  }
+
+  readMemory(address: bigint, size: number, cpu: number | undefined): Uint8Array | undefined {
+    const bytes = new Uint8Array(size);
+    if (cpu !== undefined)
+      return this.#debugger.readMemory(this.#machine.cpus[cpu]!, address, bytes) === size ? bytes : undefined;
+    if (address + BigInt(size) > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+    this.#machine.bus.read(Number(address), bytes);
+    return bytes;
   }
 
   injectNmi(): void {
@@ -373,6 +388,16 @@ export class MachineTarget implements MonitorTarget {
       });
     });
   }
+}
+
+/** A register by its name, or the name of a segment register. */
+function registerValue(cpu: VCpu, name: string): bigint | undefined {
+  const registers = cpu.registers();
+  const plain = { pc: 'rip', eflags: 'rflags' }[name] ?? name;
+  return (
+    registers.find((register) => register.name === plain) ??
+    registers.find((register) => register.name === `${plain}.selector`)
+  )?.read();
 }
 
 /** The disks as monitors command them. */
