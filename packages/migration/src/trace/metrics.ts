@@ -9,7 +9,7 @@ import type { AttemptFacts, MigrationProbe, MigrationSide, TracePoint } from './
 import { encodedPages } from './recorder.ts';
 
 /** What an instrument measures. */
-interface Instrument {
+export interface Instrument {
   readonly name: string;
   /** UCUM unit. */
   readonly unit: string;
