@@ -9,6 +9,7 @@ export * from './harness/char-peer.ts';
 export * from './harness/code-peer.ts';
 export * from './harness/device-harness.ts';
 export * from './harness/disk-peer.ts';
+export { HeldDma } from './harness/held-dma.ts';
 export { HostAccessError } from './harness/host-guard.ts';
 export * from './host/random.ts';
 export * from './host/virtual-host.ts';
