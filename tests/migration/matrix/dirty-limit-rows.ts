@@ -4,7 +4,7 @@ import { type Info, NEVER, PatternPair, PatternVm, SOON } from './pattern-pair.t
 import type { Row } from './row.ts';
 
 /** MiB per second, and how far off a rate may be (under QEMU 25). */
-const [LIMIT, TOLERANCE] = [20, 5];
+const [LIMIT, TOLERANCE] = [2, 1];
 
 /** Element of `query-vcpu-dirty-limit`. */
 interface Limit {
@@ -34,12 +34,12 @@ async function vcpuDirtyLimit(): Promise<void> {
   await vm.boot();
   expect(await limits(vm)).toEqual([]);
   await vm.qmp('set-vcpu-dirty-limit', { 'dirty-rate': 10_000 });
-  const free = await rate(vm, 'a rate', (current) => current > 0);
+  // However busy the host is.
+  await rate(vm, 'a rate far above the limit', (current) => current > 3 * LIMIT);
   await vm.qmp('set-vcpu-dirty-limit', { 'cpu-index': 0, 'dirty-rate': LIMIT });
   expect(await limits(vm)).toMatchObject([{ 'cpu-index': 0, 'limit-rate': LIMIT }]);
   // The period in which it was set is neither.
-  const limited = await rate(vm, 'the limit', (current) => Math.abs(current - LIMIT) <= TOLERANCE);
-  expect(limited).toBeLessThan(free);
+  await rate(vm, 'the limit', (current) => Math.abs(current - LIMIT) <= TOLERANCE);
   await expect(vm.qmp('set-vcpu-dirty-limit', { 'cpu-index': 5, 'dirty-rate': 1 })).rejects.toThrow(/cpu index/);
   await vm.qmp('cancel-vcpu-dirty-limit');
   expect(await limits(vm)).toEqual([]);

@@ -1,7 +1,7 @@
 /** What a channel's thread writes to. Like all that the thread loads, this imports only types from other packages. */
 import { spawn } from 'node:child_process';
 import net from 'node:net';
-import type { ThreadSetup, ThreadTarget } from './channel-thread-messages.ts';
+import type { ThreadSetup } from './channel-thread-messages.ts';
 import { StreamChannel } from './stream-channel.ts';
 import { ThreadFile } from './thread-file.ts';
 import { secureClient, securedFailure } from './tls-client.ts';
