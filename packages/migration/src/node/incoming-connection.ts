@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { transportFailure } from '../errors.ts';
 import type { MultifdInput } from '../multifd/incoming.ts';
 import { InlineInput } from '../multifd/inline-input.ts';
@@ -6,6 +7,7 @@ import type { IncomingConnection, MigrationChannel } from '../transport/channel.
 import { duplicate } from './duplicate.ts';
 import { nodeCodecs } from './multifd-codecs.ts';
 import { type InputThreads, ThreadInputChannel } from './multifd-input.ts';
+import { SecuredReader } from './secured-reader.ts';
 import { SocketReader } from './socket-reader.ts';
 import { StreamChannel } from './stream-channel.ts';
 
@@ -15,6 +17,13 @@ const MAGIC_SIZE = 4;
 export function socketChannel(name: string, socket: net.Socket): MigrationChannel {
   socket.setNoDelay(true);
   return new StreamChannel({ name, readable: socket, writable: socket, failure: transportFailure });
+}
+
+/** A channel over a socket that was secured. */
+export function securedChannel(name: string, socket: TLSSocket): MigrationChannel {
+  socket.setNoDelay(true);
+  const reader = new SecuredReader(socket);
+  return new StreamChannel({ name, readable: socket, reader, writable: socket, failure: transportFailure });
 }
 
 /** An accepted socket of a server with `pauseOnConnect`. */
@@ -81,15 +90,15 @@ export class PlainConnection implements IncomingConnection {
 /** A connection that was secured on the machine's loop; it cannot be handed to a thread any more. */
 export class SecuredConnection implements IncomingConnection {
   readonly #name: string;
-  readonly #socket: net.Socket;
+  readonly #socket: TLSSocket;
 
-  constructor(name: string, socket: net.Socket) {
+  constructor(name: string, socket: TLSSocket) {
     this.#name = name;
     this.#socket = socket;
   }
 
   main(): MigrationChannel {
-    return socketChannel(this.#name, this.#socket);
+    return securedChannel(this.#name, this.#socket);
   }
   multifd(): MultifdInput {
     return new InlineInput(this.main(), nodeCodecs);
