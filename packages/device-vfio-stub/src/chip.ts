@@ -127,6 +127,11 @@ export class VfioChip {
     this.#resuming.write(bytes);
   }
 
+  /** Whether the resuming session has got all of the device's data. */
+  get resumed(): boolean {
+    return this.#resuming?.complete === true;
+  }
+
   /** @throws RangeError when the device has not got all its data: a configuration would belong to another state */
   checkResumed(): void {
     if (this.#resuming?.complete !== true) throw new RangeError('the configuration comes before the end of the data');

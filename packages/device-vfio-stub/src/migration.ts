@@ -3,9 +3,18 @@
  * hw/vfio/migration.c, v10.0): when the device changes its state, and what
  * of it goes into the stream.
  */
-import type { LiveHandlers, Logger, PendingState, RunState, SaveContext, SaveStream } from '@sterna/core';
+import type {
+  DeviceStateChannels,
+  LiveHandlers,
+  Logger,
+  PendingState,
+  RunState,
+  SaveContext,
+  SaveStream,
+} from '@sterna/core';
 import type { VfioChip } from './chip.ts';
 import { MAX_CHUNK } from './data-session.ts';
+import { encodePacket, PacketQueue } from './packets.ts';
 import { isPreCopy, type VfioState } from './states.ts';
 import { readParts, VFIO_TAG, writeData } from './wire.ts';
 
@@ -13,16 +22,22 @@ import { readParts, VFIO_TAG, writeData } from './wire.ts';
 export class VfioMigration {
   readonly chip: VfioChip;
   readonly #logger: Pick<Logger, 'warn'>;
+  readonly #multifd: 'auto' | 'on' | 'off';
   /** What the device said it has left, less what has been sent since. */
   #initialBytes = 0;
   #dirtyBytes = 0;
   #initialDataSent = false;
+  /** What comes over channels of its own, in order again; and whoever waits for all of it. */
+  #packets: PacketQueue | undefined;
+  #loaded: PromiseWithResolvers<void> = Promise.withResolvers();
   /** A state change beside the stream that failed; ends the migration at its next call. */
   #failure: unknown;
 
-  constructor(chip: VfioChip, logger: Pick<Logger, 'warn'>) {
+  /** @param multifd - Whether device data go over channels of their own; `auto`: where there are any. */
+  constructor(chip: VfioChip, logger: Pick<Logger, 'warn'>, multifd: 'auto' | 'on' | 'off' = 'auto') {
     this.chip = chip;
     this.#logger = logger;
+    this.#multifd = multifd;
   }
 
   /** The machine runs or stands still: the device follows. */
@@ -59,7 +74,12 @@ export class VfioMigration {
     if (this.chip.state === 'ERROR') throw new RangeError('the device is in ERROR; only a reset brings it back');
   }
 
-  saveSetup(stream: SaveStream): void {
+  saveSetup(stream: SaveStream, context: SaveContext): void {
+    if (this.#multifd === 'on' && context.stateChannels === undefined)
+      throw new RangeError(
+        'x-migration-multifd-transfer=on needs the capability multifd without compression, and a wire generation with ' +
+          'SWITCHOVER_START (qemu-10.0 or later)',
+      );
     this.#initialDataSent = false;
     this.#failure = undefined;
     if (this.chip.features.preCopy && this.chip.state === 'RUNNING') this.chip.request('PRE_COPY');
@@ -113,7 +133,27 @@ export class VfioMigration {
     return true;
   }
 
-  complete(stream: SaveStream): void {
+  /** Device data over channels of their own; the last packet says that it is the last. */
+  async sendPackets(context: SaveContext): Promise<void> {
+    const channels = this.#channels(context);
+    if (channels === undefined) return;
+    this.#throwFailure();
+    this.chip.request('STOP_COPY');
+    let number = 0;
+    for (let bytes = this.chip.read(MAX_CHUNK); bytes.length > 0; bytes = this.chip.read(MAX_CHUNK))
+      await channels.send(encodePacket(number++, bytes, false));
+    await channels.send(encodePacket(number, new Uint8Array(), true));
+  }
+
+  #channels({ stateChannels }: SaveContext): DeviceStateChannels | undefined {
+    return this.#multifd === 'off' ? undefined : stateChannels;
+  }
+
+  complete(stream: SaveStream, context: SaveContext): void {
+    if (this.#channels(context) !== undefined) {
+      stream.u64(VFIO_TAG.endOfState);
+      return;
+    }
     this.#throwFailure();
     this.chip.request('STOP_COPY');
     while (this.#send(stream, MAX_CHUNK));
@@ -144,6 +184,28 @@ export class VfioMigration {
     // A load that failed half way has left its session open.
     if (this.chip.state === 'RESUMING' || this.chip.state === 'ERROR') this.chip.reset();
     this.chip.request('RESUMING');
+    this.#packets = new PacketQueue((bytes) => this.chip.write(bytes));
+    this.#loaded = Promise.withResolvers();
+  }
+
+  /** Takes device data from the main channel. */
+  load(bytes: Uint8Array): void {
+    this.chip.write(bytes);
+    if (this.chip.resumed) this.#loaded.resolve();
+  }
+
+  /** Takes a packet. */
+  loadPacket(packet: Uint8Array): void {
+    if (this.#packets === undefined) throw new RangeError('a packet comes, and no load has begun');
+    this.#packets.add(packet);
+    if (this.#packets.ended) this.#loaded.resolve();
+  }
+
+  /** Loads packets, now that all before the switchover is there. Resolves when the device has all, whatever way it came. */
+  async loadPackets(): Promise<void> {
+    this.#packets?.begin();
+    if (this.#packets?.ended === true || this.chip.resumed) return;
+    await this.#loaded.promise;
   }
 }
 
@@ -155,14 +217,17 @@ function isLive(state: RunState): boolean {
 export const vfioLive: LiveHandlers<{ readonly migration: VfioMigration }> = {
   version: 1,
   savePrepare: ({ migration }) => migration.savePrepare(),
-  saveSetup: ({ migration }, stream) => migration.saveSetup(stream),
+  saveSetup: ({ migration }, stream, context) => migration.saveSetup(stream, context),
   isActiveIterate: ({ migration }) => migration.active,
   saveLiveIterate: ({ migration }, stream, context) => migration.iterate(stream, context),
   statePendingEstimate: ({ migration }) => migration.estimate(),
   statePendingExact: ({ migration }) => migration.exact(),
-  saveComplete: ({ migration }, stream) => migration.complete(stream),
+  saveCompleteThread: ({ migration }, context) => migration.sendPackets(context),
+  saveComplete: ({ migration }, stream, context) => migration.complete(stream, context),
   saveCleanup: ({ migration }) => migration.saveCleanup(),
   loadSetup: ({ migration }) => migration.loadSetup(),
-  loadState: ({ migration }, stream, context) => readParts(stream, context, (bytes) => migration.chip.write(bytes)),
+  loadState: ({ migration }, stream, context) => readParts(stream, context, (bytes) => migration.load(bytes)),
+  loadStateBuffer: ({ migration }, packet) => migration.loadPacket(packet),
+  loadThread: ({ migration }) => migration.loadPackets(),
   switchoverAckNeeded: ({ migration }) => migration.chip.features.preCopy,
 };

@@ -94,6 +94,10 @@ export const vfioStub = defineDevice({
       default: true,
       help: 'off: the device cannot tell what it changes while it works',
     }),
+    'x-migration-multifd-transfer': prop.onOffAuto({
+      default: 'auto',
+      help: "Whether a stopped device's data go over multifd channels",
+    }),
     'fail-transition': prop.u32({ default: 0, help: 'The n-th change of the migration state fails' }),
     'fail-read': prop.u32({ default: 0, help: 'The n-th read of device data fails' }),
     'fail-write': prop.u32({ default: 0, help: 'The n-th write of device data fails' }),
@@ -119,7 +123,7 @@ export const vfioStub = defineDevice({
         load: properties['fail-load'],
       }),
     });
-    const migration = new VfioMigration(chip, logger);
+    const migration = new VfioMigration(chip, logger, properties['x-migration-multifd-transfer']);
     hooks.runState.tap('vfio-stub', (state, previous) => migration.runState(state, previous));
     if (properties['enable-migration'] === 'off')
       blockers.add('vfio-stub: migration is disabled by enable-migration=off');

@@ -16,6 +16,16 @@ export interface PendingState {
 /** A result, or a promise of one. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** Channels beside the main one that carry device state (multifd). */
+export interface DeviceStateChannels {
+  /**
+   * Sends a packet to this device on the other side. Packets may overtake each other, so each says where it belongs.
+   *
+   * @throws the channel's error
+   */
+  send(packet: Uint8Array): Promise<void>;
+}
+
 /** What the migration tells a saving device beside the stream. */
 export interface SaveContext {
   /** Bytes the device should write at most in this call; a guide, not a limit. */
@@ -24,6 +34,8 @@ export interface SaveContext {
   readonly signal: AbortSignal;
   /** Whether the switchover waits for the destination's devices (capability switchover-ack). */
   readonly switchoverAck: boolean;
+  /** Absent when the migration has no channels for device state. */
+  readonly stateChannels?: DeviceStateChannels | undefined;
 }
 
 /** What the migration tells a loading device beside the stream. */
@@ -62,7 +74,10 @@ export interface LiveHandlers<D> {
   switchoverStart?(dev: D): void;
   /** Sends everything that is left. The guest is stopped. */
   saveComplete(dev: D, stream: SaveStream, context: SaveContext): MaybePromise<void>;
-  /** Work beside `saveComplete` that needs no main channel (multifd device state). */
+  /**
+   * Sends what is left over {@link SaveContext.stateChannels}, while others do the same and the main channel goes on. Called
+   * when the guest has stopped, before `saveComplete`, and only where there are such channels.
+   */
   saveCompleteThread?(dev: D, context: SaveContext): Promise<void>;
   /** The attempt is over, whatever its result. */
   saveCleanup?(dev: D): void;
@@ -76,8 +91,15 @@ export interface LiveHandlers<D> {
   loadSetup?(dev: D): void;
   /** Reads one section's data. Must be restartable, or await `stream.ready`; see {@link LoadStream}. */
   loadState(dev: D, stream: LoadStream, context: LoadContext): MaybePromise<void>;
-  /** Reads one packet from a device-state channel. */
+  /** Takes one packet of `saveCompleteThread`, in whatever order they come. */
   loadStateBuffer?(dev: D, data: Uint8Array): void;
+  /**
+   * Loads what `loadStateBuffer` has taken. Begins with the switchover, where there are channels for device state, and resolves
+   * when the device has everything, also if that came over the main channel. The device's whole state is loaded afterwards.
+   *
+   * @param signal - Aborted when the load has failed.
+   */
+  loadThread?(dev: D, signal: AbortSignal): Promise<void>;
   /** The load is over, whatever its result. */
   loadCleanup?(dev: D): void;
   /** Must the source wait until the destination has called `approveSwitchover`? Asked on both sides. */

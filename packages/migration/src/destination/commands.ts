@@ -39,6 +39,7 @@ export async function readCommand(ctx: DestinationContext): Promise<void> {
     case COMMAND.switchoverStart:
       for (const section of ctx.sections)
         deviceHook(section, 'switchoverStart', () => section.live?.switchoverStart?.(section.state));
+      ctx.loadThreads?.start(ctx.sections);
       return;
     default:
       throw new StreamError(`the source uses ${name}, which has not landed here yet`, {

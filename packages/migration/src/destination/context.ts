@@ -1,5 +1,6 @@
 import type { Capabilities } from '../capabilities.ts';
 import type { MigrationHost, StateSection } from '../host.ts';
+import type { LoadThreads } from '../multifd/load-threads.ts';
 import type { RamLoader } from '../ram/load.ts';
 import type { GlobalState } from '../sections/global-state.ts';
 import type { StreamReader } from '../stream/reader.ts';
@@ -26,6 +27,8 @@ export interface DestinationContext {
   returnPath: ReturnPathWriter | undefined;
   /** Who measures this migration, if anybody does. */
   readonly probe: MigrationProbe | undefined;
+  /** Devices that load beside the main stream; absent where no channel carries device state. */
+  readonly loadThreads: LoadThreads | undefined;
   /** Devices whose approval of the switchover is still missing. */
   readonly unapproved: Set<object>;
 }

@@ -9,11 +9,13 @@
 import type { Capabilities } from '../capabilities.ts';
 import { deviceHook } from '../device-hook.ts';
 import { messageOf, TransportError } from '../errors.ts';
-import type { MigrationHost } from '../host.ts';
+import type { MigrationHost, StateSection } from '../host.ts';
 import { MappedRamLoader } from '../mapped-ram/load.ts';
+import { sendsDeviceState, stateTaker } from '../multifd/device-state.ts';
 import { MultifdIncoming } from '../multifd/incoming-channels.ts';
+import { LoadThreads } from '../multifd/load-threads.ts';
 import type { MultifdCompression } from '../multifd/packets.ts';
-import { MultifdReceiver } from '../multifd/receiver.ts';
+import { MultifdReceiver, type StateTaker } from '../multifd/receiver.ts';
 import type { Pace } from '../pace.ts';
 import { RamArea } from '../ram/blocks.ts';
 import { RamLoader } from '../ram/load.ts';
@@ -66,12 +68,14 @@ export async function runDestination(options: DestinationOptions): Promise<void>
     await readHeader(ctx);
     setUpDevices(ctx);
     await readSections(ctx);
+    await ctx.loadThreads?.all();
     checkComplete(ctx);
     options.probe?.point('loaded');
     await takeOver(ctx, options.autostart);
     status.move('active', 'completed');
     await ctx.returnPath?.shut(false);
   } catch (error) {
+    ctx.loadThreads?.abort(error as Error);
     await ctx.returnPath?.shut(true);
     throw error;
   } finally {
@@ -92,7 +96,8 @@ export function makeContext({
   wire,
   probe,
   rehearsal,
-}: Omit<DestinationOptions, 'pace' | 'status' | 'autostart'>): DestinationContext {
+  pace,
+}: Omit<DestinationOptions, 'status' | 'autostart'>): DestinationContext {
   const area = new RamArea(host);
   const sections = host.sections();
   const asked = capabilities.has('switchover-ack')
@@ -100,8 +105,9 @@ export function makeContext({
     : [];
   const multifd =
     channel instanceof MultifdIncoming
-      ? new MultifdReceiver(host, channel.inputs, compression, () => Promise.reject(new Error('not yet')))
+      ? new MultifdReceiver(host, channel.inputs, compression, takeState(channel, sections))
       : undefined;
+  const threaded = sendsDeviceState(capabilities, { 'multifd-compression': compression });
   return {
     host,
     capabilities,
@@ -115,8 +121,19 @@ export function makeContext({
     rehearsal,
     returnPath: undefined,
     probe,
+    loadThreads: threaded && channel instanceof MultifdIncoming ? new LoadThreads(pace, channel.drained) : undefined,
     unapproved: new Set(asked.map(({ state }) => state)),
   };
+}
+
+/** A device that refuses a packet ends the migration: whoever reads the main channel learns it there. */
+function takeState(channel: MigrationChannel, sections: readonly StateSection[]): StateTaker {
+  const take = stateTaker(sections);
+  return (header, state) =>
+    take(header, state).catch((error: Error) => {
+      channel.abort(error);
+      throw error;
+    });
 }
 
 /** @throws TransportError when pages are to have places, and the channel is no file */

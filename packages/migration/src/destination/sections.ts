@@ -112,7 +112,10 @@ async function loadData(ctx: DestinationContext, loaded: LoadedSection, type: 1 
   // Both layouts have the same bytes.
   if (section === undefined) return loadVmState(reader, globalStateTable(true), ctx.globalState, version);
   const { vmstate, live, state } = section;
-  if (type === SECTION.full) ctx.rehearsal?.stop();
+  if (type === SECTION.full) {
+    ctx.rehearsal?.stop();
+    await ctx.loadThreads?.done(state);
+  }
   if (type === SECTION.full && isVmStateTable(vmstate)) return loadVmState(reader, vmstate, state, version);
   if (live === undefined) throw new StreamError(`the section comes in parts, but this device is sent whole`);
   if (version > live.version) throw new StreamError(`version ${version} is newer than the local ${live.version}`);

@@ -8,12 +8,15 @@ import { channelError } from './receiver.ts';
 /** All channels of an incoming migration: they live and die together. */
 export class MultifdIncoming implements MigrationChannel {
   readonly inputs: readonly MultifdInput[];
+  /** Resolves when none of the inputs brings anything any more; with what was wrong, if anything. */
+  readonly drained: Promise<Error | undefined>;
   readonly #main: MigrationChannel;
   #over = false;
 
   constructor(main: MigrationChannel, inputs: readonly MultifdInput[]) {
     this.#main = main;
     this.inputs = inputs;
+    this.drained = Promise.all(inputs.map(({ ended }) => ended)).then((errors) => errors.find((error) => error));
     for (const { ended } of inputs)
       void ended.then((error) => {
         // Whoever reads the main channel learns it there.

@@ -11,7 +11,7 @@ import {
   type PagesHeader,
 } from './packets.ts';
 import type { MethodContext, PacketTarget, PageBatch, PageMethod, PayloadEncoder } from './page-method.ts';
-import { METHOD_AT } from './page-share.ts';
+import { METHOD_AT, type StatePacket } from './page-share.ts';
 
 /** Pieces of the stream that may be on their way: while one is put together, the kernel takes the others. */
 const SLOTS = 3;
@@ -74,8 +74,7 @@ export class PacketMethod implements PageMethod {
     return length;
   }
 
-  /** Sends a packet of a device's state. @returns bytes that it takes */
-  async state(idstr: string, instanceId: number, state: Uint8Array): Promise<number> {
+  async state({ idstr, instanceId, state }: StatePacket): Promise<number> {
     this.flush();
     const slot = await this.#freeSlot();
     const header = encodeStateHeader({ idstr, instanceId, length: state.length });

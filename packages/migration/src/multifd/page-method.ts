@@ -4,6 +4,7 @@ import type { FileTarget } from '../mapped-ram/target.ts';
 import type { MarkedBlock } from '../ram/page-sender.ts';
 import type { MultifdKernel, OwnMemory } from './kernel-instance.ts';
 import type { MultifdCompression } from './packets.ts';
+import type { StatePacket } from './page-share.ts';
 
 /** Pages of one block that go out together. Valid until whoever got it has taken it over. */
 export interface PageBatch {
@@ -34,6 +35,8 @@ export interface PageMethod {
    * @returns bytes that it takes
    */
   sync(): Promise<number>;
+  /** Sends a packet of a device's state; absent where there are no packets. @returns bytes that it takes */
+  state?(packet: StatePacket): Promise<number>;
   /** Lets go of what it has held back to send it together with more. */
   flush?(): void;
   /** Ends what waits, and everything that follows. */

@@ -40,6 +40,16 @@ export interface ShareWorker {
   share(budget: ShareBudget): Promise<SharedPages>;
   /** Separates what was sent before from what follows. @returns bytes that it took */
   sync(): Promise<number>;
+  /** Sends a packet of a device's state. @returns bytes that it took @throws the channel's error */
+  state(packet: StatePacket): Promise<number>;
+}
+
+/** A packet of a device's state. */
+export interface StatePacket {
+  /** Section of the device. */
+  readonly idstr: string;
+  readonly instanceId: number;
+  readonly state: Uint8Array;
 }
 
 /**
@@ -84,6 +94,10 @@ export class PageShare implements ShareWorker {
 
   sync(): Promise<number> {
     return this.#inOrder(() => this.#method.sync());
+  }
+
+  state(packet: StatePacket): Promise<number> {
+    return this.#inOrder(() => this.#method.state!(packet));
   }
 
   /** Requests may come before earlier ones are done with. */

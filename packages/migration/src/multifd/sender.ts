@@ -3,7 +3,7 @@ import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import { PACKET_PAGES, PAGES_HEADER_SIZE } from './packets.ts';
 import type { SharedCounters } from './page-method.ts';
-import type { SharedPages, ShareWorker } from './page-share.ts';
+import type { SharedPages, ShareWorker, StatePacket } from './page-share.ts';
 
 /** Bytes of a whole packet. */
 const PACKET: number = PAGES_HEADER_SIZE + PACKET_PAGES * 4096;
@@ -31,6 +31,8 @@ export interface MultifdSenderOptions {
  */
 export class MultifdSender implements PageSender {
   readonly #options: MultifdSenderOptions;
+  /** Packets of device state that each worker has not handed over yet. */
+  readonly #waiting: number[];
   #round = 0;
   #exhausted = false;
   /** Marks that were asked for and are not known to be on their way. */
@@ -38,6 +40,7 @@ export class MultifdSender implements PageSender {
 
   constructor(options: MultifdSenderOptions) {
     this.#options = options;
+    this.#waiting = options.workers.map(() => 0);
     options.counters.reset();
   }
 
@@ -59,6 +62,21 @@ export class MultifdSender implements PageSender {
 
   settled(): Promise<void> {
     return this.#marks;
+  }
+
+  /** Sends a packet of a device's state over the channel that has the least to do. @throws the channel's error */
+  async sendState(writer: StreamWriter, packet: StatePacket): Promise<void> {
+    const { workers, failed } = this.#options;
+    const index = this.#waiting.indexOf(Math.min(...this.#waiting));
+    this.#waiting[index]!++;
+    try {
+      this.#count(writer, await workers[index]!.state(packet));
+    } catch (error) {
+      failed(error as Error);
+      throw error;
+    } finally {
+      this.#waiting[index]!--;
+    }
   }
 
   async #share(writer: StreamWriter, { bytes, ms }: PageBudget): Promise<SentPages> {

@@ -1,5 +1,5 @@
 import type { SharePlan } from '../multifd/page-method.ts';
-import type { ShareBudget, SharedPages } from '../multifd/page-share.ts';
+import type { ShareBudget, SharedPages, StatePacket } from '../multifd/page-share.ts';
 import type { PageBudget, PagePlan, SentPages } from '../ram/page-sender.ts';
 import type { TlsClientSetup } from '../tls/channel-setup.ts';
 
@@ -36,6 +36,7 @@ export type ThreadRequest =
   | { readonly id: number; readonly do: 'share-plan'; readonly plan: SharePlan }
   | { readonly id: number; readonly do: 'share'; readonly budget: ShareBudget }
   | { readonly id: number; readonly do: 'sync' }
+  | { readonly id: number; readonly do: 'state'; readonly packet: StatePacket }
   /** What is written from now on goes to this offset of the file. */
   | { readonly id: number; readonly do: 'seek'; readonly offset: number }
   | { readonly id: number; readonly do: 'abort'; readonly reason: string };

@@ -65,6 +65,8 @@ async function perform(request: ThreadRequest): Promise<ThreadAnswer['value']> {
       return share!.share(request.budget);
     case 'sync':
       return share!.sync();
+    case 'state':
+      return share!.state(request.packet);
     case 'write':
       return write(request.bytes);
     case 'write-memory':

@@ -117,6 +117,7 @@ export class ThreadChannel implements MigrationChannel {
       // Each request is answered with what it is about.
       share: async (budget) => (await this.#ask({ do: 'share', budget })) as SharedPages,
       sync: async () => (await this.#ask({ do: 'sync' })) as number,
+      state: async (packet) => (await this.#ask({ do: 'state', packet })) as number,
     };
   }
 

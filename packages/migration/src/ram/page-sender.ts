@@ -1,6 +1,7 @@
 import type { WasmMemory, WasmModule } from '@sterna/core';
 import type { BufferArea } from '../host.ts';
 import type { MappedPlan } from '../mapped-ram/target.ts';
+import type { StatePacket } from '../multifd/page-share.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 
 /** A RAM block whose dirty pages are marked in the dirty map: one byte for each page. */
@@ -83,6 +84,8 @@ export interface PageSender {
   send(writer: StreamWriter, budget: PageBudget): Promise<SentPages>;
   /** Does what a section of RAM needs before its EOS, where pages travel beside it. @throws the channel's error */
   finishSection?(writer: StreamWriter, kind: RamSectionKind): Promise<void>;
+  /** Sends a packet of a device's state; absent where there are no channels for it. @throws the channel's error */
+  sendState?(writer: StreamWriter, packet: StatePacket): Promise<void>;
   /** Resolves when all that travels beside the stream is on its way. @throws the channel's error */
   settled?(): Promise<void>;
 }

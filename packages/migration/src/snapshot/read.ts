@@ -17,11 +17,11 @@ import type { VmStateSource } from './store.ts';
  * @throws StreamError; some of the state is in the machine then
  */
 export async function readState(
-  { migration: host }: SnapshotHost,
+  { migration: host, pace }: SnapshotHost,
   source: VmStateSource,
   wire: WireProperties,
 ): Promise<boolean> {
-  const ctx = makeContext({ host, channel: new SourceChannel(source), capabilities: new Capabilities(), wire });
+  const ctx = makeContext({ host, channel: new SourceChannel(source), capabilities: new Capabilities(), wire, pace });
   try {
     await readHeader(ctx);
     setUpDevices(ctx);

@@ -15,11 +15,14 @@ export async function complete(ctx: SourceContext): Promise<void> {
   ctx.signal.throwIfAborted();
   await ctx.ram.endSection(ctx.pages, writer, 'end');
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
+  const threads = startThreads(ctx);
+  threads.catch(() => {});
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'end', header);
-    await deviceHook(header, 'saveComplete', () => handlers.saveComplete(state, writer, liveContext(ctx)));
+    await deviceHook(header, 'saveComplete', () => handlers.saveComplete(state, writer, liveContext(ctx, header)));
     endSection(writer, header.id, wire.sendSectionFooter);
   }
+  await threads;
   // A cancel is in time until the rest is handed over: that should not be much.
   if (ctx.live.length > 0) await writer.flushed();
   saveDevices(ctx);
@@ -29,6 +32,16 @@ export async function complete(ctx: SourceContext): Promise<void> {
     await ctx.pages.settled();
   }
   ctx.counters.downtimeBytes = writer.transferred - before;
+}
+
+/** Devices that send over channels of their own do so at the same time. Resolves when all have. */
+async function startThreads(ctx: SourceContext): Promise<void> {
+  const threads = ctx.live.map(async ({ header, handlers, state }) => {
+    const context = liveContext(ctx, header);
+    if (context.stateChannels === undefined || handlers.saveCompleteThread === undefined) return;
+    await deviceHook(header, 'saveCompleteThread', () => handlers.saveCompleteThread?.(state, context));
+  });
+  await Promise.all(threads);
 }
 
 function saveDevices(ctx: SourceContext): void {

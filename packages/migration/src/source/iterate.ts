@@ -152,7 +152,7 @@ async function iterateDevice(ctx: SourceContext, { header, handlers, state }: Li
     const before = writer.transferred;
     beginSection(writer, 'part', header);
     const asked = pace.now();
-    const result = await handlers.saveLiveIterate!(state, writer, liveContext(ctx, end - before));
+    const result = await handlers.saveLiveIterate!(state, writer, liveContext(ctx, header, end - before));
     ms += pace.now() - asked;
     endSection(writer, header.id, ctx.wire.sendSectionFooter);
     writer.flush();

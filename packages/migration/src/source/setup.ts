@@ -35,7 +35,7 @@ export async function setup(ctx: SourceContext): Promise<void> {
   endSection(writer, ctx.ramHeader.id, wire.sendSectionFooter);
   for (const { header, handlers, state } of ctx.live) {
     beginSection(writer, 'start', header);
-    await deviceHook(header, 'saveSetup', () => handlers.saveSetup?.(state, writer, liveContext(ctx)));
+    await deviceHook(header, 'saveSetup', () => handlers.saveSetup?.(state, writer, liveContext(ctx, header)));
     endSection(writer, header.id, wire.sendSectionFooter);
   }
   writer.flush();
