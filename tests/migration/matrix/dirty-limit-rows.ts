@@ -81,6 +81,8 @@ export const DIRTY_LIMIT_ROWS: readonly Row[] = [
     name: 'vcpu_dirty_limit',
     proves: 'a vCPU keeps to its limit, until that is taken away',
     note: 'the engine counts, without a dirty ring',
+    directions: [],
+    longDirections: [{ from: 'sterna', to: 'sterna' }],
     run: vcpuDirtyLimit,
   },
   {
