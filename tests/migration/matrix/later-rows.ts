@@ -5,12 +5,6 @@ const rows = (later: string, names: Readonly<Record<string, string>>): readonly 
 
 /** Tests of features that have not landed, or that need what this emulator does not have. */
 export const LATER_ROWS: readonly Row[] = [
-  ...rows('multifd', {
-    'multifd/tcp/uri/plain/none, multifd/tcp/channels/plain/none': 'several channels, by URI and by JSON',
-    'multifd/tcp/plain/zlib, zstd, qatzip, qpl, uadk': 'compressed channels',
-    'multifd/tcp/plain/zero-page/legacy, none': 'where zero pages are found',
-    'multifd/tcp/plain/cancel': 'cancel, the destination is killed, a second migration succeeds',
-  }),
   ...rows('postcopy', {
     'postcopy/plain, preempt/plain, suspend, tls/psk': 'the guest moves first, its memory follows',
     'postcopy/recovery/plain, preempt/recovery/..., recovery/tls': 'a broken connection is repaired',

@@ -34,6 +34,8 @@ export interface PairOptions {
   readonly sourceArgs?: readonly string[];
   readonly destinationArgs?: readonly string[];
   readonly machine?: string;
+  /** The source's, when it is another. */
+  readonly sourceMachine?: string;
   readonly guest?: PatternOptions;
   /** Capabilities of both. */
   readonly capabilities?: readonly string[];
@@ -159,7 +161,10 @@ export class PatternPair {
   static async start(options: PairOptions = {}): Promise<PatternPair> {
     const { from = 'sterna', to = 'sterna', args = [], capabilities = [] } = options;
     const [source, destination] = await Promise.all([
-      PatternVm.start(from, [...args, ...(options.sourceArgs ?? []), '-S'], options),
+      PatternVm.start(from, [...args, ...(options.sourceArgs ?? []), '-S'], {
+        ...options,
+        ...(options.sourceMachine === undefined ? {} : { machine: options.sourceMachine }),
+      }),
       PatternVm.start(
         to,
         [...args, ...(options.destinationArgs ?? []), '-incoming', options.incoming ?? 'defer'],
@@ -168,6 +173,11 @@ export class PatternPair {
     ]);
     for (const side of [source, destination]) await side.capability(...capabilities);
     return new PatternPair(source, destination);
+  }
+
+  /** The same source with another destination, which the caller ends. */
+  withDestination(destination: PatternVm): PatternPair {
+    return new PatternPair(this.source, destination);
   }
 
   /** A path for a socket or file of this pair. */

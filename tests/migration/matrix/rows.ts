@@ -4,6 +4,7 @@ import { FILE_ROWS } from './file-rows.ts';
 import { LATER_ROWS } from './later-rows.ts';
 import { MAPPED_RAM_ROWS } from './mapped-ram-rows.ts';
 import { MISC_ROWS } from './misc-rows.ts';
+import { MULTIFD_ROWS } from './multifd-rows.ts';
 import { PRECOPY_ROWS } from './precopy-rows.ts';
 import type { Row } from './row.ts';
 import { TLS_ROWS } from './tls-rows.ts';
@@ -18,6 +19,7 @@ export const ROWS: readonly Row[] = [
   ...DIRTY_LIMIT_ROWS,
   ...CANCEL_ROWS,
   ...MISC_ROWS,
+  ...MULTIFD_ROWS,
   ...TLS_ROWS,
   ...LATER_ROWS,
 ];
