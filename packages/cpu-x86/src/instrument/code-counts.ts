@@ -1,7 +1,7 @@
 import type { GuestInstruction } from '@sterna/core';
-import type { X86Engine } from '../engine.ts';
 import { REC } from '../interp/records.ts';
 import type { CodePlaces } from './code-places.ts';
+import type { Instrumented } from './instrumented.ts';
 import { RegionCounts } from './region-counts.ts';
 
 /** Slices after which what was counted is fetched: long before 32 bits are not enough for it. */
@@ -16,13 +16,13 @@ export interface Count {
 /** How often the instructions of a machine's guest were executed. */
 export class CodeCounts {
   readonly regions: RegionCounts = new RegionCounts((record, executions) => this.add(record, executions));
-  readonly #engine: X86Engine;
+  readonly #engine: Instrumented;
   /** Finds the instructions of records as they are now. */
   places: CodePlaces | undefined;
   readonly #counts = new Map<number, Count>();
   #slices = 0;
 
-  constructor(engine: X86Engine) {
+  constructor(engine: Instrumented) {
     this.#engine = engine;
   }
 

@@ -1,7 +1,7 @@
 import type { GuestInstruction } from '@sterna/core';
-import type { X86Engine } from '../engine.ts';
 import { REC } from '../interp/records.ts';
 import { cellAddress } from '../state/layout.ts';
+import type { Instrumented } from './instrumented.ts';
 
 /** Where the instruction of a record is, and what it is. */
 export interface CodePlace {
@@ -14,13 +14,13 @@ export interface CodePlace {
 
 /** Finds the instructions of records, from the time they are decoded until they are dropped. */
 export class CodePlaces {
-  readonly #engine: X86Engine;
+  readonly #engine: Instrumented;
   readonly #view: DataView;
   /** Linear address of the page of each run. */
   readonly #linear = new Map<number, bigint>();
   readonly #places = new Map<number, CodePlace>();
 
-  constructor(engine: X86Engine, memory: ArrayBufferLike) {
+  constructor(engine: Instrumented, memory: ArrayBufferLike) {
     this.#engine = engine;
     this.#view = new DataView(memory);
   }

@@ -1,8 +1,8 @@
 import type { CodeCounter, CodeTracer, CpuInstrumentation, GuestInstruction } from '@sterna/core';
-import type { X86Engine } from '../engine.ts';
 import type { InstrumentMode } from './areas.ts';
 import { CodeCounts } from './code-counts.ts';
 import { CodePlaces } from './code-places.ts';
+import type { Instrumented } from './instrumented.ts';
 import { TraceBuffer } from './trace-buffer.ts';
 
 /** What there is while somebody counts or traces. */
@@ -19,7 +19,7 @@ interface Running {
  * next slice. While there is a trace nothing is translated, and counts come from the trace.
  */
 export class X86Instrumentation implements CpuInstrumentation {
-  readonly #engine: X86Engine;
+  readonly #engine: Instrumented;
   readonly #memory: ArrayBufferLike;
   readonly #counters = new Set<object>();
   readonly #tracers = new Set<CodeTracer>();
@@ -27,7 +27,7 @@ export class X86Instrumentation implements CpuInstrumentation {
   #running: Running | undefined;
 
   /** @internal */
-  constructor(engine: X86Engine, memory: ArrayBufferLike) {
+  constructor(engine: Instrumented, memory: ArrayBufferLike) {
     this.#engine = engine;
     this.#memory = memory;
   }

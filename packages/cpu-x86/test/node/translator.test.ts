@@ -35,8 +35,9 @@ describe('translator in a thread', () => {
     const translator = startTranslator((text) => void warnings.push(text));
     await until(() => translator.state !== 'starting');
     const results: unknown[] = [];
-    translator.translate({ regions: new Int32Array([0, 0]), count: { exits: false, entries: false, blocks: false } }, (result) =>
-      results.push(result),
+    translator.translate(
+      { regions: new Int32Array([0, 0]), count: { exits: false, entries: false, blocks: false } },
+      (result) => results.push(result),
     );
     translator[Symbol.dispose]();
     expect(results).toEqual([undefined]);
@@ -53,7 +54,9 @@ describe('translator in a thread', () => {
     const regions = new Int32Array([
       1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 16, 2, 1, 32, 1, 0, 4096, 0, 1, 0, 0, 1, 16, 0, 0x7fff_fff0,
     ]);
-    translator.translate({ regions, count: { exits: false, entries: false, blocks: false } }, (result) => results.push(result));
+    translator.translate({ regions, count: { exits: false, entries: false, blocks: false } }, (result) =>
+      results.push(result),
+    );
     await until(() => results.length > 0);
     expect(results).toEqual([undefined]);
     expect(translator.state).toBe('failed');
