@@ -4,6 +4,9 @@ import type { WasmHost, WasmMemory, WasmModule } from '@sterna/core';
 /** Most pages of a packet: 512 KiB of them (QEMU's MULTIFD_PACKET_SIZE). */
 export const BATCH_PAGES = 128;
 
+/** Flags of pages that others must hear of when they are written: core's PAGE_CODE, PAGE_MISSING, PAGE_PROTECTED. */
+export const WATCHED = 0x0e;
+
 /** Layout of what `pick` answers: two counts, then page numbers of 32 bits each. */
 export const LIST = { normalCount: 0, zeroCount: 4, normal: 16, zero: 16 + BATCH_PAGES * 4 } as const;
 /** Bytes of it. */

@@ -2,18 +2,10 @@
  * The inner loops of multifd as one small WebAssembly module on two memories: the machine's, and one that belongs to a single
  * channel, where packets are put together and taken apart. A copy from one to the other needs no view for each page.
  */
-import {
-  PAGE_CODE,
-  PAGE_MISSING,
-  PAGE_PROTECTED,
-  PAGE_SIZE,
-  PAGE_UNTOUCHED,
-  type WasmModule,
-  wasmHost,
-} from '@sterna/core';
+import { PAGE_SIZE, PAGE_UNTOUCHED, type WasmModule, wasmHost } from '@sterna/core';
 import { type Code, type FuncRef, i32, type Local, ModuleBuilder } from '@sterna/wasm';
 import { forMarkedPages, pageIsZero, swap, writeIsZero } from '../ram/kernel.ts';
-import { LIST } from './kernel-instance.ts';
+import { LIST, WATCHED } from './kernel-instance.ts';
 
 type I = Local<'i32'>;
 
@@ -138,9 +130,6 @@ function writeReadOffsets(c: Code, p: readonly I[]): void {
   });
   c.return(read);
 }
-
-/** Flags of a page that others must hear of when it is written. */
-const WATCHED = PAGE_CODE | PAGE_MISSING | PAGE_PROTECTED;
 
 /** Marks a page as written, unless others must hear of it; collects the flags of those. */
 function markWritten(c: Code, flagAt: I, watched: I): void {

@@ -1,5 +1,5 @@
 import type { WasmMemory, WasmModule } from '@sterna/core';
-import { instantiateMultifdKernel, LIST, type MultifdKernel, type OwnMemory } from './kernel-instance.ts';
+import { instantiateMultifdKernel, LIST, type MultifdKernel, type OwnMemory, WATCHED } from './kernel-instance.ts';
 import {
   decodePagesHeader,
   decodePrefix,
@@ -220,7 +220,7 @@ export class PacketReader {
     const lists = new Uint32Array(this.#own.buffer, 0, PAGES_AT / 4);
     const note = (list: number, count: number): void => {
       for (const page of lists.subarray(list / 4, list / 4 + count))
-        if (this.#flags[block.flags + page] !== 0) this.#watched.push(block.hostOffset + page * 4096);
+        if ((this.#flags[block.flags + page]! & WATCHED) !== 0) this.#watched.push(block.hostOffset + page * 4096);
     };
     note(LIST.normal, normal);
     note(LIST.zero, zero);
