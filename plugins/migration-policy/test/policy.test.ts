@@ -64,5 +64,5 @@ describe('the policy', () => {
 });
 
 describe('it keeps the rules of devices', () => {
-  for (const { name, skipped, run } of conformance(patientPolicy)) if (skipped === undefined) test(name, run, 60_000);
+  for (const { name, skipped, run } of conformance(patientPolicy)) if (skipped === undefined) test(name, run, 120_000);
 });
