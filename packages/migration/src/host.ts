@@ -14,7 +14,7 @@ import type {
   RunState,
   WasmMemory,
 } from '@sterna/core';
-import type { DirtyingCpus } from './dirty-limit/dirty-limits.ts';
+import type { DirtyingCpus } from './dirty-limit/dirtying-cpus.ts';
 
 /** What identifies a section. */
 export interface SectionName {

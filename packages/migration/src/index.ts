@@ -1,6 +1,7 @@
 export * from './capabilities.ts';
 export * from './controller.ts';
 export * from './dirty-limit/dirty-limits.ts';
+export type { DirtyingCpus } from './dirty-limit/dirtying-cpus.ts';
 export * from './dirty-rate/dirty-rate-meter.ts';
 export * from './dirty-rate/types.ts';
 export * from './errors.ts';

@@ -10,7 +10,7 @@ import {
   type RunState,
   type WasmMemory,
 } from '@sterna/core';
-import type { DirtyingCpus } from './dirty-limit/dirty-limits.ts';
+import type { DirtyingCpus } from './dirty-limit/dirtying-cpus.ts';
 import type { BufferArea, MigrationEvent, MigrationHost, StateSection } from './host.ts';
 import { Pace } from './pace.ts';
 import { bufferAreaSize } from './ram/blocks.ts';

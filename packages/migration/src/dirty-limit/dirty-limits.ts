@@ -7,21 +7,11 @@ import { PAGE_CLEAN_LIMIT, SternaError } from '@sterna/core';
 import type { MigrationHost } from '../host.ts';
 import type { Pace } from '../pace.ts';
 import { PAGE } from '../ram/blocks.ts';
+import type { DirtyingCpus } from './dirtying-cpus.ts';
 
 /** How often pages are looked at outside of a migration, in ms. */
 const PERIOD_MS = 1000;
 const MIB = 2 ** 20;
-
-/** The vCPUs of a machine as far as their writing can be limited. */
-export interface DirtyingCpus {
-  readonly count: number;
-  /** Pages that a vCPU was the first to write to since their flag PAGE_CLEAN_LIMIT was set; begins anew at 2^32. */
-  dirtied(index: number): number;
-  /** Undefined takes the limit away. */
-  limit(index: number, pagesPerSecond: number | undefined): void;
-  /** Longest time in ns that a vCPU had to rest since this was last asked. */
-  takeLongestRest(): number;
-}
 
 /** Element of `query-vcpu-dirty-limit` (QAPI DirtyLimitInfo); rates in MiB per second. */
 export interface DirtyLimitInfo {

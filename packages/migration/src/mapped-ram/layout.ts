@@ -9,6 +9,7 @@
  */
 import type { StreamReader } from '../stream/reader.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import type { BlockPlace } from './target.ts';
 
 /** Bytes of a page. */
 export const PAGE = 4096;
@@ -17,12 +18,6 @@ export const HEADER_SIZE = 28;
 const VERSION = 1;
 /** Pages begin at a multiple of this, which every file system and device takes for direct access. */
 const PAGES_ALIGNMENT = 2 ** 20;
-
-/** Where in the file a block is; both count from the file's first byte. */
-export interface BlockPlace {
-  readonly bitmapOffset: number;
-  readonly pagesOffset: number;
-}
 
 /** Bytes of a block's bitmap: whole words of 64 bits. */
 export function bitmapSize(pages: number): number {

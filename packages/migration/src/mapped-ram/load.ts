@@ -3,7 +3,8 @@ import { messageOf, StreamError } from '../errors.ts';
 import type { MigrationHost } from '../host.ts';
 import type { StreamReader } from '../stream/reader.ts';
 import type { FileInput } from './file.ts';
-import { type BlockPlace, bitmapSize, HEADER_SIZE, PAGE, type PageRun, readHeader, runsOf } from './layout.ts';
+import { bitmapSize, HEADER_SIZE, PAGE, type PageRun, readHeader, runsOf } from './layout.ts';
+import type { BlockPlace } from './target.ts';
 
 /** Most pages read at once. */
 const LONGEST_RUN = 1024;

@@ -2,13 +2,8 @@ import type { BufferArea } from '../host.ts';
 import type { MarkedBlock } from '../ram/page-sender.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import type { FileOutput } from './file.ts';
-import { type BlockPlace, bitmapSize, PAGE, placeBehind, writeHeader } from './layout.ts';
-
-/** A block's places in the file and its bitmap, as those need them who write pages. */
-export interface MappedPlace extends BlockPlace {
-  /** Address of the bitmap until it is written, in the machine's memory. */
-  readonly bitmap: number;
-}
+import { bitmapSize, PAGE, placeBehind, writeHeader } from './layout.ts';
+import type { MappedPlace } from './target.ts';
 
 /** Writes what a stream with places has of its own: headers between the blocks of the list, and bitmaps at the end. */
 export class MappedRamSaver {

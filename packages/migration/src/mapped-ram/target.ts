@@ -1,4 +1,14 @@
-import type { MappedPlace } from './save.ts';
+/** Where in the file a block is; both count from the file's first byte. */
+export interface BlockPlace {
+  readonly bitmapOffset: number;
+  readonly pagesOffset: number;
+}
+
+/** A block's places in the file and its bitmap, as those need them who write pages. */
+export interface MappedPlace extends BlockPlace {
+  /** Address of the bitmap until it is written, in the machine's memory. */
+  readonly bitmap: number;
+}
 
 /** How pages get to their places in a file. */
 export interface MappedPlan {

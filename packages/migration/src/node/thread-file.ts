@@ -3,10 +3,9 @@ import type { FileTarget } from '../mapped-ram/target.ts';
 import type { MethodContext } from '../multifd/page-method.ts';
 import type { ThreadTarget } from './channel-thread-messages.ts';
 import { FileMethod } from './file-method.ts';
-import type { ThreadOutput } from './thread-output.ts';
 
 /** A file, written at once: this thread has nothing better to do meanwhile. */
-export class ThreadFile implements ThreadOutput {
+export class ThreadFile {
   readonly bidirectional = false;
   readonly #name: string;
   readonly #fd: number;
