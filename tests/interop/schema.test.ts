@@ -60,7 +60,6 @@ describe.skipIf(reason !== '')(`QMP beside the newest QEMU's ${reason}`, () => {
     ['query-replay'],
     ['query-display-options'],
     ['query-dump'],
-    ['query-yank'],
     ['qom-list', { path: '/nix' }],
     ['qom-get', { path: '/machine', property: 'type' }],
     ['qom-get', { path: '/machine', property: 'nix' }],
@@ -69,7 +68,6 @@ describe.skipIf(reason !== '')(`QMP beside the newest QEMU's ${reason}`, () => {
     ['qom-list', { path: '/chardevs/ring' }],
     ['qom-list-properties', { typename: 'nix' }],
     ['device-list-properties', { typename: 'nix' }],
-    ['device-list-properties', { typename: 'isa-debug-exit' }],
     ['device-list-properties', { typename: 'microvm-machine' }],
     ['device_add', { driver: 'nix' }],
     ['device_add', { driver: 'isa-debug-exit', id: 'x' }],
@@ -82,7 +80,6 @@ describe.skipIf(reason !== '')(`QMP beside the newest QEMU's ${reason}`, () => {
     ['dump-guest-memory', { paging: false, protocol: 'file:/tmp/x', format: 'kdump-lzo' }],
     ['dump-guest-memory', { paging: true, protocol: 'file:/tmp/x', format: 'kdump-zlib' }],
     ['memsave', { val: 0, size: 16, filename: '/tmp/m', 'cpu-index': 7 }],
-    ['memsave', { val: 0xf0000000000, size: 16, filename: '/tmp/m' }],
     ['ringbuf-write', { device: 'ring', data: 'hello' }],
     ['ringbuf-read', { device: 'ring', size: 10 }],
     ['ringbuf-write', { device: 'ring', data: 'aGVsbG8=', format: 'base64' }],
@@ -102,10 +99,14 @@ describe.skipIf(reason !== '')(`QMP beside the newest QEMU's ${reason}`, () => {
     ['send-key', { keys: [{ type: 'qcode', data: 'a' }] }],
     ['migrate-continue', { state: 'nix' }],
     ['system_wakeup'],
-  ] as const)('%s %j is answered as by QEMU', async (name, args = {}) => {
-    const [mine, other] = await Promise.all([ours, theirs].map((vm) => answer(vm, name, args)));
-    expect(mine).toEqual(other);
-  });
+  ] as const satisfies readonly (readonly [string, object?])[])(
+    '%s %j is answered as by QEMU',
+    async (name, given?: object) => {
+      const args = given ?? {};
+      const [mine, other] = await Promise.all([ours, theirs].map((vm) => answer(vm, name, args)));
+      expect(mine).toEqual(other);
+    },
+  );
 
   it.each([
     ['query-machines', 'name', 'microvm'],
