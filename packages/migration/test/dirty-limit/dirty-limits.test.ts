@@ -1,6 +1,7 @@
 import { PAGE_CLEAN_LIMIT } from '@sterna/core';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type DirtyingCpus, DirtyLimits } from '../../src/dirty-limit/dirty-limits.ts';
+import { DirtyLimits } from '../../src/dirty-limit/dirty-limits.ts';
+import type { DirtyingCpus } from '../../src/dirty-limit/dirtying-cpus.ts';
 import { FakeHost } from '../support/fake-host.ts';
 import { BLOCKS } from '../support/pair.ts';
 import { SimLoop } from '../support/sim-loop.ts';
