@@ -20,6 +20,8 @@ export class GuideSession implements AsyncDisposable {
     this.#cwd = cwd;
     // Job control as on a terminal; a failing command ends the session.
     this.#shell = spawn('bash', ['--norc', '-em'], { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    // What was started in the background ends with the session, also when a command fails.
+    this.#shell.stdin!.write(`trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n`);
     for (const stream of [this.#shell.stdout!, this.#shell.stderr!])
       stream.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
@@ -60,7 +62,8 @@ export class GuideSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#shell.stdin!.end('kill $(jobs -p) 2>/dev/null || true; exit 0\n');
+    this.#shell.stdin!.on('error', () => {});
+    this.#shell.stdin!.end('exit 0\n');
     await this.#exited;
   }
 }
