@@ -116,7 +116,7 @@ async function move(from: QmpClient, to: QmpClient, uri: string): Promise<{ info
   from.onEvent(({ event, data }) => {
     if (event === 'MIGRATION_PASS') passes = Number(data?.['pass']);
   });
-  const capabilities = [{ capability: 'events', state: true }];
+  const capabilities = [{ capability: 'events', state: true }] as const;
   await from.execute('migrate-set-capabilities', { capabilities });
   await to.execute('migrate-set-capabilities', { capabilities });
   await to.execute('migrate-incoming', { uri });
