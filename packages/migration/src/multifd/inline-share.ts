@@ -3,7 +3,8 @@ import type { Pace } from '../pace.ts';
 import type { MigrationChannel } from '../transport/channel.ts';
 import { PACKET_METHOD_MEMORY, PacketMethod } from './packet-method.ts';
 import type { SharePlan } from './page-method.ts';
-import { PageShare, type ShareBudget, type SharedPages, type ShareWorker, type StatePacket } from './page-share.ts';
+import { PageShare, type ShareBudget, type SharedPages, type ShareWorker } from './page-share.ts';
+import type { StatePacket } from './state-packet.ts';
 
 /** Longest stretch of copying between two turns of the loop, in ms: it is a pause that the guest sees. */
 const SLICE_MS = 1;

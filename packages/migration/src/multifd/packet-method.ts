@@ -11,7 +11,8 @@ import {
   type PagesHeader,
 } from './packets.ts';
 import type { MethodContext, PacketTarget, PageBatch, PageMethod, PayloadEncoder } from './page-method.ts';
-import { METHOD_AT, type StatePacket } from './page-share.ts';
+import { METHOD_AT } from './page-share.ts';
+import type { StatePacket } from './state-packet.ts';
 
 /** Pieces of the stream that may be on their way: while one is put together, the kernel takes the others. */
 const SLOTS = 3;

@@ -4,7 +4,7 @@ import type { FileTarget } from '../mapped-ram/target.ts';
 import type { MarkedBlock } from '../ram/page-sender.ts';
 import type { MultifdKernel, OwnMemory } from './kernel-instance.ts';
 import type { MultifdCompression } from './packets.ts';
-import type { StatePacket } from './page-share.ts';
+import type { StatePacket } from './state-packet.ts';
 
 /** Pages of one block that go out together. Valid until whoever got it has taken it over. */
 export interface PageBatch {

@@ -7,6 +7,7 @@ import {
   ownMemory,
 } from './kernel-instance.ts';
 import { type MethodContext, type PageMethod, SharedCounters, type SharePlan } from './page-method.ts';
+import type { StatePacket } from './state-packet.ts';
 import { type Stripe, Stripes } from './stripes.ts';
 import { ZeroRecords } from './zero-records.ts';
 
@@ -42,14 +43,6 @@ export interface ShareWorker {
   sync(): Promise<number>;
   /** Sends a packet of a device's state. @returns bytes that it took @throws the channel's error */
   state(packet: StatePacket): Promise<number>;
-}
-
-/** A packet of a device's state. */
-export interface StatePacket {
-  /** Section of the device. */
-  readonly idstr: string;
-  readonly instanceId: number;
-  readonly state: Uint8Array;
 }
 
 /**

@@ -3,7 +3,8 @@ import { RAM_FLAG } from '../stream/constants.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 import { PACKET_PAGES, PAGES_HEADER_SIZE } from './packets.ts';
 import type { SharedCounters } from './page-method.ts';
-import type { SharedPages, ShareWorker, StatePacket } from './page-share.ts';
+import type { SharedPages, ShareWorker } from './page-share.ts';
+import type { StatePacket } from './state-packet.ts';
 
 /** Bytes of a whole packet. */
 const PACKET: number = PAGES_HEADER_SIZE + PACKET_PAGES * 4096;

@@ -1,5 +1,6 @@
 import type { SharePlan } from '../multifd/page-method.ts';
-import type { ShareBudget, SharedPages, StatePacket } from '../multifd/page-share.ts';
+import type { ShareBudget, SharedPages } from '../multifd/page-share.ts';
+import type { StatePacket } from '../multifd/state-packet.ts';
 import type { PageBudget, PagePlan, SentPages } from '../ram/page-sender.ts';
 import type { TlsClientSetup } from '../tls/channel-setup.ts';
 

@@ -1,7 +1,7 @@
 import type { WasmMemory, WasmModule } from '@sterna/core';
 import type { BufferArea } from '../host.ts';
 import type { MappedPlan } from '../mapped-ram/target.ts';
-import type { StatePacket } from '../multifd/page-share.ts';
+import type { StatePacket } from '../multifd/state-packet.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 
 /** A RAM block whose dirty pages are marked in the dirty map: one byte for each page. */
