@@ -39,7 +39,7 @@ export interface Life {
 
 /** The guest of a row. */
 export async function guestOf({ guest = 'tiny', acpi = true }: Crossing): Promise<CrossingGuest> {
-  return guest === 'tiny' ? tinyGuest(acpi) : await debianGuest();
+  return guest === 'tiny' ? tinyGuest(acpi) : await debianGuest({ acpi });
 }
 
 /** Lets a guest run that arrived as it left: stopped. */
