@@ -4,6 +4,7 @@ import type { Pace } from '../pace.ts';
 import { DirtyPages } from './dirty-bitmap.ts';
 import { PageSamples } from './page-sampling.ts';
 import type { DirtyRateInfo, DirtyRateMode, DirtyRateRequest, TimeUnit } from './types.ts';
+import { VcpuPages } from './vcpu-pages.ts';
 
 /** Limits and defaults of QEMU (migration/dirtyrate.h, v10.0). */
 const [MIN_MS, MAX_MS] = [50, 60_000];
@@ -28,6 +29,8 @@ interface Measurement {
   ms: number;
   /** MiB per second, once it is over. */
   rate: number | undefined;
+  /** The same for each vCPU, where they are counted. */
+  vcpus: readonly number[];
 }
 
 /** Measures how fast the guest dirties its memory, one measurement at a time (QMP's `calc-dirty-rate`). */
@@ -54,15 +57,15 @@ export class DirtyRateMeter implements Disposable {
     const ms = request['calc-time'] * msOf(request['calc-time-unit'] ?? 'second');
     if (!(ms >= MIN_MS && ms <= MAX_MS)) throw refused(`calc-time is out of range [${MIN_MS} ms, ${MAX_MS} ms]`);
     const mode = request.mode ?? 'page-sampling';
-    if (mode === 'dirty-ring')
-      throw refused('mode dirty-ring needs the dirty ring of KVM, which this engine has not; use one of the others');
+    if (mode === 'dirty-ring' && this.#host.dirtying === undefined)
+      throw refused('mode dirty-ring needs vCPUs that count the pages they dirty; use one of the others');
     const given = request['sample-pages'];
     if (given !== undefined && mode !== 'page-sampling') throw refused('sample-pages is for mode page-sampling only');
     const samplePages = given ?? DEFAULT_SAMPLES;
     if (!(samplePages >= MIN_SAMPLES && samplePages <= MAX_SAMPLES))
       throw refused(`sample-pages is out of range [${MIN_SAMPLES}, ${MAX_SAMPLES}]`);
     const startTime = Number(this.#options.wallNs() / 1_000_000_000n);
-    const measurement: Measurement = { mode, samplePages, startTime, ms, rate: undefined };
+    const measurement: Measurement = { mode, samplePages, startTime, ms, rate: undefined, vcpus: [] };
     this.#last = measurement;
     this.#busy = true;
     return { ended: this.#measure(measurement) };
@@ -70,7 +73,7 @@ export class DirtyRateMeter implements Disposable {
 
   /** The last measurement, or the one under way. @param unit of the time in it */
   query(unit: TimeUnit = 'second'): DirtyRateInfo {
-    const { mode, samplePages, startTime, ms, rate } = this.#last ?? NEVER;
+    const { mode, samplePages, startTime, ms, rate, vcpus } = this.#last ?? NEVER;
     return {
       status: this.#last === undefined ? 'unstarted' : rate === undefined ? 'measuring' : 'measured',
       ...(rate === undefined ? {} : { 'dirty-rate': rate }),
@@ -79,6 +82,9 @@ export class DirtyRateMeter implements Disposable {
       'calc-time-unit': unit,
       'sample-pages': samplePages,
       mode,
+      ...(rate === undefined || mode !== 'dirty-ring'
+        ? {}
+        : { 'vcpu-dirty-rate': vcpus.map((one, id) => ({ id, 'dirty-rate': one })) }),
     };
   }
 
@@ -91,33 +97,42 @@ export class DirtyRateMeter implements Disposable {
     const { pace } = this.#options;
     const turn = () => pace.turn();
     try {
-      const changed = measurement.mode === 'dirty-bitmap' ? this.#watch() : await this.#sample(measurement, turn);
+      const changed = await this.#begin(measurement, turn);
       const began = pace.now();
       await pace.sleep(measurement.ms, this.#ending.signal);
       const bytes = await changed();
       // A busy host gives more time than was asked for.
       measurement.ms = Math.max(1, pace.now() - began);
-      measurement.rate = Math.floor((bytes * 1000) / MIB / measurement.ms);
+      const rates = bytes.map((each) => Math.floor((each * 1000) / MIB / measurement.ms));
+      measurement.vcpus = rates;
+      measurement.rate = rates.reduce((sum, each) => sum + each, 0);
     } finally {
       this.#busy = false;
     }
   }
 
-  async #sample({ samplePages }: Measurement, turn: () => Promise<void>): Promise<() => Promise<number>> {
+  /** Answers how to find the bytes that have changed since: one number, or one for each vCPU. */
+  async #begin(
+    { mode, samplePages }: Measurement,
+    turn: () => Promise<void>,
+  ): Promise<() => readonly number[] | Promise<readonly number[]>> {
+    if (mode === 'dirty-ring') {
+      const pages = new VcpuPages(this.#host, this.#host.dirtying!);
+      return () => pages.bytes();
+    }
+    if (mode === 'dirty-bitmap') {
+      const pages = new DirtyPages(this.#host);
+      pages.begin();
+      return () => [pages.end()];
+    }
     const samples = new PageSamples(this.#host, samplePages, this.#options.random);
     await samples.take(turn);
-    return () => samples.changedBytes(turn);
-  }
-
-  #watch(): () => number {
-    const pages = new DirtyPages(this.#host);
-    pages.begin();
-    return () => pages.end();
+    return async () => [await samples.changedBytes(turn)];
   }
 }
 
 /** What there is before the first measurement. */
-const NEVER: Measurement = { mode: 'page-sampling', samplePages: 0, startTime: 0, ms: 0, rate: undefined };
+const NEVER: Measurement = { mode: 'page-sampling', samplePages: 0, startTime: 0, ms: 0, rate: undefined, vcpus: [] };
 
 function msOf(unit: TimeUnit): number {
   return unit === 'second' ? 1000 : 1;

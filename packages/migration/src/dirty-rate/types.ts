@@ -32,4 +32,6 @@ export interface DirtyRateInfo {
   /** Pages looked at in each GiB. */
   readonly 'sample-pages': number;
   readonly mode: DirtyRateMode;
+  /** MiB per second of each vCPU; of mode `dirty-ring`. */
+  readonly 'vcpu-dirty-rate'?: readonly { readonly id: number; readonly 'dirty-rate': number }[];
 }

@@ -67,7 +67,7 @@ describe('dirty rate', () => {
       [{ 'calc-time': 1, 'sample-pages': 127 }, '[128, 16384]'],
       [{ 'calc-time': 1, 'sample-pages': 16_385 }, '[128, 16384]'],
       [{ 'calc-time': 1, 'sample-pages': 512, mode: 'dirty-bitmap' }, 'page-sampling only'],
-      [{ 'calc-time': 1, mode: 'dirty-ring' }, 'KVM'],
+      [{ 'calc-time': 1, mode: 'dirty-ring' }, 'count the pages'],
     ] as const)
       expect(() => meter.start(request)).toThrow(why);
     expect(meter.query().status).toBe('unstarted');
@@ -96,6 +96,23 @@ describe('dirty rate', () => {
     // The same bytes once more are no change.
     expect(await rate(request, () => write((128 * MIB) / PAGE))).toBe(0);
     expect(await rate(request, () => write(0))).toBe(0);
+  });
+
+  it('counts for each vCPU what it was the first to write', async () => {
+    const { host, meter, rate } = bench();
+    const counters = [10, 2 ** 32 - 5];
+    Object.assign(host, {
+      dirtying: { count: 2, dirtied: (index: number) => counters[index]!, limit: () => {}, takeLongestRest: () => 0 },
+    });
+    const found = await rate({ 'calc-time': 1, mode: 'dirty-ring' }, () => {
+      counters[0] = 10 + 1024 * 10;
+      counters[1] = 1024 * 3 - 5;
+    });
+    expect(found).toBe(39 + 11);
+    expect(meter.query()['vcpu-dirty-rate']).toEqual([
+      { id: 0, 'dirty-rate': 39 },
+      { id: 1, 'dirty-rate': 11 },
+    ]);
   });
 
   it('finds nothing in small blocks', async () => {

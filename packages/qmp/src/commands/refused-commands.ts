@@ -1,6 +1,5 @@
 const XEN = 'it is about hosts that run Xen';
 const COLO = 'COLO has not landed yet';
-const DIRTY_LIMIT = 'limits of vCPUs have not landed yet';
 const POSTCOPY = 'postcopy has not landed yet';
 
 /**
@@ -11,9 +10,6 @@ export const REFUSED_COMMANDS: Readonly<Record<string, string>> = {
   'migrate-start-postcopy': POSTCOPY,
   'migrate-recover': POSTCOPY,
   'migrate-pause': POSTCOPY,
-  'set-vcpu-dirty-limit': DIRTY_LIMIT,
-  'cancel-vcpu-dirty-limit': DIRTY_LIMIT,
-  'query-vcpu-dirty-limit': DIRTY_LIMIT,
   'x-colo-lost-heartbeat': COLO,
   'query-colo-status': COLO,
   'query-migrationthreads': 'QEMU 11 has no such command any more',

@@ -148,6 +148,7 @@ export function dirtyRateText(info: DirtyRateInfo): string {
     `Period: ${info['calc-time']} (sec)`,
     `Mode: ${info.mode}`,
     `Dirty rate: ${info['dirty-rate'] === undefined ? '(not ready)' : `${info['dirty-rate']} (MB/s)`}`,
+    ...(info['vcpu-dirty-rate'] ?? []).map((one) => `vcpu[${one.id}], Dirty rate: ${one['dirty-rate']} (MB/s)`),
   ]
     .map((line) => `${line}\n`)
     .join('');
