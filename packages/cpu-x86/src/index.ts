@@ -8,6 +8,8 @@ export {
   provideInterpreter,
   X86Engine,
 } from './engine.ts';
+export type { InstrumentMode } from './instrument/areas.ts';
+export { X86Instrumentation } from './instrument/instrumentation.ts';
 export { Exit } from './interp/events.ts';
 export { type PrintOptions, printInterpreter } from './interp/print.ts';
 export { Jit } from './jit/jit.ts';

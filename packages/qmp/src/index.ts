@@ -1,7 +1,7 @@
 export * from './client.ts';
 export { cpuTypeName } from './commands/catalog-commands.ts';
 export * from './commands/define-command.ts';
-export type { AddfdInfo, FdsetInfo } from './commands/descriptor-commands.ts';
+export { ADDFD_INFO, type AddfdInfo, FDSET_INFO, type FdsetInfo } from './commands/descriptor-commands.ts';
 export * from './commands/machine-commands.ts';
 export { REFUSED_COMMANDS } from './commands/refused-commands.ts';
 export * from './commands/table.ts';
@@ -14,6 +14,7 @@ export * from './hmp/run-hmp.ts';
 export * from './json-stream.ts';
 export * from './qom/qom-node.ts';
 export * from './schema/introspect.ts';
+export { SCHEMA_INFO } from './schema/schema-info.ts';
 export * from './schema/types.ts';
 export * from './session.ts';
 export * from './target.ts';

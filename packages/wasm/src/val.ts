@@ -7,7 +7,7 @@ export const Node = {
   Local: 1,
   /** operands a, b, c then one opcode byte */
   Op: 2,
-  /** address a, opcode, alignment and memory `lo` (see {@link accessOf}), offset `hi` */
+  /** address a, opcode, alignment and memory `lo` (see `accessOf`), offset `hi` */
   Load: 3,
   Call: 4,
   Global: 5,

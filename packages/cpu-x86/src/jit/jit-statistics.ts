@@ -20,7 +20,7 @@ export class JitStatistics {
   totalMs = 0;
   formMs = 0;
   longestMs = 0;
-  /** Pauses of more than {@link LONG_PAUSE_MS}. */
+  /** Pauses of more than `LONG_PAUSE_MS`. */
   longPauses = 0;
   /** Milliseconds of the host; none by default. */
   now: () => number = () => 0;

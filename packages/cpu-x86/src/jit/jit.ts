@@ -142,6 +142,7 @@ export class Jit implements CpuTranslator {
   /**
    * Another instance of the interpreter is in place: everything is translated again, for its functions.
    *
+   * @internal
    * @param counts - keeps the counts of regions, which count then
    */
   restart(core: Readonly<Record<string, unknown>>, counts: RegionCounts | undefined): void {

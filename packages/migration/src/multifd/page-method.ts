@@ -118,7 +118,7 @@ export interface SharePlan {
   readonly kernel: WasmModule;
   /** In the order of the stream; the same for all channels. */
   readonly blocks: readonly MarkedBlock[];
-  /** Address of {@link SharedCounters}. */
+  /** Address of `SharedCounters`. */
   readonly counters: number;
   /** `none`: no page is looked at; `legacy`: zero pages become records of the main channel; `multifd`: they go along. */
   readonly zeroPages: 'none' | 'legacy' | 'multifd';

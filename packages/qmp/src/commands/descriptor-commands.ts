@@ -2,8 +2,13 @@ import { QmpError } from '../errors.ts';
 import { type TypeOf, t } from '../schema/types.ts';
 import { type CommandContext, defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
 
-const ADDFD_INFO = t.object({ 'fdset-id': t.int, fd: t.int });
-const FDSET_INFO = t.object({ 'fdset-id': t.int, fds: t.array(t.object({ fd: t.int, opaque: t.optional(t.str) })) });
+/** Answer of `add-fd`. */
+export const ADDFD_INFO = t.object({ 'fdset-id': t.int, fd: t.int });
+/** An element of `query-fdsets`' answer. */
+export const FDSET_INFO = t.object({
+  'fdset-id': t.int,
+  fds: t.array(t.object({ fd: t.int, opaque: t.optional(t.str) })),
+});
 
 /** Result of `add-fd`. */
 export type AddfdInfo = TypeOf<typeof ADDFD_INFO>;

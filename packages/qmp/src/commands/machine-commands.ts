@@ -4,9 +4,12 @@ import { type MonitorTarget, QEMU_VERSION } from '../target.ts';
 import { CPU_PROPS, HUMAN_TEXT, RUN_STATE } from '../types/machine-types.ts';
 import { defineCommand, NOTHING, noArguments, nothing } from './define-command.ts';
 
-const VERSION_INFO = t.object({ qemu: t.object({ major: t.int, minor: t.int, micro: t.int }), package: t.str });
-const STATUS_INFO = t.object({ running: t.bool, status: RUN_STATE });
-const CPU_INFO_FAST = t.object({
+/** Answer of `query-version`. */
+export const VERSION_INFO = t.object({ qemu: t.object({ major: t.int, minor: t.int, micro: t.int }), package: t.str });
+/** Answer of `query-status`. */
+export const STATUS_INFO = t.object({ running: t.bool, status: RUN_STATE });
+/** An element of `query-cpus-fast`'s answer. */
+export const CPU_INFO_FAST = t.object({
   'cpu-index': t.int,
   'qom-type': t.str,
   'qom-path': t.str,

@@ -18,7 +18,8 @@ export interface HmpCommand {
   run(context: HmpContext, args: readonly string[]): string | Promise<string>;
 }
 
-type Action = (...args: Parameters<HmpCommand['run']>) => void | Promise<void>;
+/** What a command of the human monitor does. */
+export type Action = (...args: Parameters<HmpCommand['run']>) => void | Promise<void>;
 
 /** A command that answers nothing. One without `usage` takes no arguments. */
 export function hmpCommand(names: readonly string[], usage: string, help: string, action: Action): HmpCommand {

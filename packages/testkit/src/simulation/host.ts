@@ -160,6 +160,7 @@ export class SimHost implements MigrationHost {
   set runState(state: RunState) {
     this.#enter(state);
   }
+  /** Whether this side holds its disks. */
   get disksActive(): boolean {
     return this.disks.every(({ active }) => active);
   }

@@ -42,6 +42,7 @@ export class Lane implements EventLoop {
     this.#loop = loop;
     this.name = name;
   }
+  /** Whether nothing of this lane runs. */
   get frozen(): boolean {
     return this.#frozen;
   }
@@ -86,6 +87,7 @@ export class SimLoop implements EventLoop {
   constructor(jitter?: Dice) {
     this.#jitter = jitter;
   }
+  /** The loop's time, as a migration waits in it. */
   get pace(): Pace {
     return this.#main.pace;
   }

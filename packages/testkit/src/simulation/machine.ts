@@ -95,6 +95,7 @@ export class SimMachine {
     this.controller.setCapabilities(['events', ...wished].map((capability) => ({ capability, state: true })));
   }
 
+  /** Whether the guest runs or sleeps here. */
   get live(): boolean {
     return !this.dead && isLive(this.host.runState);
   }
