@@ -48,7 +48,7 @@ function short(type: QapiType<unknown>): string {
 }
 
 function commandRow([name, { help, arguments: args, returns, features = [], allowOob }]: [string, AnyCommand]): string {
-  const notes = [...features.filter((feature) => feature === 'unstable' || feature === 'deprecated')];
+  const notes: string[] = [...features.filter((feature) => feature === 'unstable' || feature === 'deprecated')];
   if (allowOob === true) notes.push('out of band');
   const told = notes.length === 0 ? help : `${help} (${notes.join(', ')})`;
   return `| \`${name}\` | ${told} | ${short(args)} | ${short(returns)} |`;
