@@ -79,6 +79,7 @@ export async function runDestination(options: DestinationOptions): Promise<void>
     await ctx.returnPath?.shut(true);
     throw error;
   } finally {
+    ctx.loadThreads?.abort(new TransportError('the load is over'));
     cleanUpDevices(ctx);
   }
   // A source that has fallen silent owes nothing but this.

@@ -10,6 +10,8 @@ const GRACE_MS = 5000;
 export class LoadThreads {
   readonly #pace: Pace;
   readonly #ended = new AbortController();
+  /** Ends the wait for devices that are still at work. */
+  readonly #grace = new AbortController();
   readonly #threads = new Map<object, Promise<void>>();
 
   /** @param drained - Resolves when no channel brings packets any more; with what was wrong, if anything. */
@@ -17,7 +19,7 @@ export class LoadThreads {
     this.#pace = pace;
     void drained.then(async (error) => {
       // What has come may still be worked on.
-      if (error === undefined) await this.#pace.sleep(GRACE_MS, this.#ended.signal);
+      if (error === undefined) await this.#pace.sleep(GRACE_MS, this.#grace.signal);
       this.abort(error ?? new StreamError('the channels have ended before the device had all of its state'));
     });
   }
@@ -46,8 +48,9 @@ export class LoadThreads {
     await Promise.all(this.#threads.values());
   }
 
-  /** Ends those that are still at work. */
+  /** Ends those that are still at work. Nothing is waited for any more. */
   abort(reason: Error): void {
     this.#ended.abort(reason);
+    this.#grace.abort();
   }
 }
