@@ -32,7 +32,7 @@ function installPeers(): void {
     console.log('peers: not root with apt, so tests that need QEMU, nasm or a Debian kernel are skipped');
     return;
   }
-  const { status } = spawnSync('sh', [join(root, 'tools/peers/install.sh')], { stdio: 'inherit' });
+  const { status } = spawnSync('sh', [join(root, 'tools/peers/install.sh'), '--newest'], { stdio: 'inherit' });
   if (status !== 0) console.log(`peers: installation failed with status ${status}`);
 }
 
