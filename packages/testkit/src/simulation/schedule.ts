@@ -193,11 +193,16 @@ export function multifdScheduleOf(seed: number): Schedule {
       destination: random.percent(97) ? withAll(capabilities.destination) : capabilities.destination,
     },
     parameters: { ...parameters, 'multifd-channels': multifd.length },
-    incidents: [...incidents, ...more].map(({ on: when, effect }) => ({
+    incidents: [...incidents, ...more].filter(keepsReturnPath).map(({ on: when, effect }) => ({
       on: when,
       effect: NETWORK.has(effect.do) ? ({ ...effect, ...channel() } as Effect) : effect,
     })),
   };
+}
+
+/** Nobody types a command that takes the source's return path away. */
+function keepsReturnPath({ effect }: Incident): boolean {
+  return effect.do !== 'capability' || effect.name !== 'return-path' || effect.side !== 'source';
 }
 
 const NETWORK: ReadonlySet<string> = new Set(['reset', 'finish', 'silence', 'silence-one', 'stall', 'slow']);
