@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -140,6 +140,8 @@ export class PackedRegistry implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+    // A guide's commands may have left programs behind that run from here, in sessions of their own.
+    spawnSync('pkill', ['-KILL', '-f', join(this.folder, '..')]);
     rmSync(join(this.folder, '..'), { recursive: true, force: true });
   }
 }
